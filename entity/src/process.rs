@@ -1,0 +1,21 @@
+//! The `process` table.
+
+use sea_orm::entity::prelude::*;
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "process")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub document_number: String,
+    pub title: String,
+    pub kind: String,
+    pub created_at: DateTimeUtc,
+}
+
+/// None: nested reads are flat statements by key, not joins.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

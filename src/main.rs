@@ -1,0 +1,2 @@
+//! gangway.
+fn main() {}
