@@ -45,7 +45,6 @@ macro_rules! words {
         }
     };
 }
-pub(crate) use words;
 
 pub mod agreement;
 pub mod certificate;

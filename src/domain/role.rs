@@ -4,8 +4,6 @@
 //! Client Onboarding and Offboarding Policy, section 4 (responsibilities) and 5.2 (who approves
 //! deviations); process document T-ONB-010 (Customer Success).
 
-use super::words;
-
 words! {
     /// What somebody acts as. A caller may hold several.
     Role {
