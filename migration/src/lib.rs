@@ -9,6 +9,8 @@
 
 use sea_orm_migration::prelude::*;
 
+pub use sea_orm_migration::MigratorTrait;
+
 pub mod dialect;
 mod m20261122_000001_spine;
 

@@ -59,6 +59,7 @@ pub mod gate;
 pub mod holding;
 pub mod job;
 pub mod log;
+pub mod page;
 pub mod policy;
 pub mod process;
 pub mod role;
