@@ -12,7 +12,7 @@ pub mod scope;
 
 use async_trait::async_trait;
 
-pub use actor::{Actor, ActorId, ParseActorIdError};
+pub use actor::Actor;
 pub use scope::ClientScope;
 
 use crate::error::Result;

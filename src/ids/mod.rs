@@ -15,6 +15,10 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+mod actor;
+
+pub use actor::{ActorId, ParseActorIdError};
+
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// 128 bits at 5 bits a character, the first character carrying only 3.
 const SUFFIX_LEN: usize = 26;
