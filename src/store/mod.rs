@@ -25,6 +25,8 @@ use sea_orm::{
 
 use crate::error::{Error, Inconsistent, Result, Unavailable};
 
+pub(crate) mod idempotency;
+pub(crate) mod log;
 mod page;
 pub(crate) use page::{Sort, counted, fetch};
 

@@ -1,0 +1,58 @@
+//! Doing a thing once, however often it is asked for.
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result, Violation};
+
+/// The fewest and the most characters of a key.
+const KEY_LEN: std::ops::RangeInclusive<usize> = 8..=128;
+
+/// A caller's name for one request, so that sending it again does nothing twice.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// Reads a key of 8 to 128 printable ASCII characters.
+    ///
+    /// # Errors
+    /// `Violation` on `idempotencyKey`.
+    pub fn parse(text: String) -> Result<Self> {
+        if KEY_LEN.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(Self(text));
+        }
+        let violation = Violation::new("idempotencyKey", "An idempotency key has 8 to 128 printable ASCII characters.");
+        Err(violation.remedy("Send a new UUID for each thing you want done.").into())
+    }
+
+    /// The key as it was sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a deed made or started, and whether that was now or on an earlier request with the same key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done<T> {
+    /// What was made, as it stands now.
+    pub made: T,
+    /// Whether an earlier request made it.
+    pub is_replayed: bool,
+}
+
+impl<T> Done<T> {
+    /// Made by this request.
+    pub fn now(made: T) -> Self {
+        Self { made, is_replayed: false }
+    }
+
+    /// Made by an earlier request.
+    pub fn earlier(made: T) -> Self {
+        Self { made, is_replayed: true }
+    }
+}
+
+/// SHA-256 of `input` as canonical JSON (RFC 8785), in hex.
+pub(in crate::app) fn hash(input: &impl serde::Serialize) -> Result<String> {
+    let canonical = serde_json_canonicalizer::to_vec(input).map_err(Error::internal)?;
+    Ok(hex::encode(Sha256::digest(canonical)))
+}

@@ -1,0 +1,49 @@
+//! Writing events, in the transaction of the deed that caused them.
+
+use sea_orm::{ActiveValue, EntityTrait};
+
+use crate::{
+    clock::{IdSource, Instant},
+    domain::event::NewEvent,
+    error::Result,
+    ids::{ActorId, EventId},
+    store::Tx,
+};
+
+/// Writes `events` in order, in one statement, and returns their ids. They have no position until they are sealed.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn append(
+    tx: &Tx,
+    ids: &dyn IdSource,
+    at: Instant,
+    actor: ActorId,
+    events: Vec<NewEvent>,
+) -> Result<Vec<EventId>> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<_> = events.into_iter().map(|event| row(ids, at, actor, event)).collect();
+    let written = rows.iter().filter_map(|row| row.id.try_as_ref().copied()).map(EventId::from).collect();
+    entity::event::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    Ok(written)
+}
+
+fn row(ids: &dyn IdSource, at: Instant, actor: ActorId, event: NewEvent) -> entity::event::ActiveModel {
+    entity::event::ActiveModel {
+        sequence: ActiveValue::NotSet,
+        id: ActiveValue::Set(ids.next()),
+        position: ActiveValue::Set(None),
+        leaf_hash: ActiveValue::Set(None),
+        at: ActiveValue::Set(at),
+        kind: ActiveValue::Set(event.kind.to_string()),
+        actor: ActiveValue::Set(actor.to_string()),
+        client_id: ActiveValue::Set(event.client_id.map(Into::into)),
+        subject_id: ActiveValue::Set(event.subject_id),
+        job_id: ActiveValue::Set(event.job_id.map(Into::into)),
+        cause_id: ActiveValue::Set(event.cause_id.map(Into::into)),
+        summary: ActiveValue::Set(event.summary),
+        payload: ActiveValue::Set(event.payload.into()),
+    }
+}

@@ -1,0 +1,5 @@
+//! The one log.
+
+mod append;
+
+pub(crate) use append::append;
