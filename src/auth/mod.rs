@@ -8,11 +8,14 @@
 //! state of a noun). They need rows, so `app` decides them.
 
 pub mod actor;
+pub mod permission;
+mod permission_table;
 pub mod scope;
 
 use async_trait::async_trait;
 
 pub use actor::Actor;
+pub use permission::Permission;
 pub use scope::ClientScope;
 
 use crate::error::Result;
