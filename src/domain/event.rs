@@ -286,10 +286,10 @@ impl NewEvent {
     }
 
     /// Adds `key` to the payload. Whole numbers beyond [`MAX_SAFE_INTEGER`] become text, as in the API,
-    /// and characters that PostgreSQL cannot store are replaced.
+    /// and characters that `PostgreSQL` cannot store are replaced.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.payload.insert(storable(key.to_owned()), exact(value.into()));
+        self.payload.insert(storable(key.to_owned()), exact_numbers(storable_json(value.into())));
         self
     }
 
@@ -300,20 +300,29 @@ impl NewEvent {
     }
 }
 
-/// `text` without the one character that PostgreSQL refuses in text.
+/// `text` without the one character that `PostgreSQL` refuses in text.
 fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
-fn exact(value: Value) -> Value {
+fn storable_json(value: Value) -> Value {
     match value {
-        Value::Number(number) if is_unsafe(&number) => Value::String(number.to_string()),
         Value::String(text) => Value::String(storable(text)),
-        Value::Array(items) => Value::Array(items.into_iter().map(exact).collect()),
-        Value::Object(map) => {
-            Value::Object(map.into_iter().map(|(key, value)| (storable(key), exact(value))).collect())
+        Value::Array(items) => items.into_iter().map(storable_json).collect(),
+        Value::Object(entries) => {
+            entries.into_iter().map(|(key, value)| (storable(key), storable_json(value))).collect()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}
+
+/// `value` with every whole number beyond [`MAX_SAFE_INTEGER`] as text.
+pub(crate) fn exact_numbers(value: Value) -> Value {
+    match value {
+        Value::Number(number) if is_unsafe(&number) => Value::String(number.to_string()),
+        Value::Array(items) => items.into_iter().map(exact_numbers).collect(),
+        Value::Object(entries) => entries.into_iter().map(|(key, value)| (key, exact_numbers(value))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
 }
 
