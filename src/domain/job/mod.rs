@@ -1,0 +1,213 @@
+//! A long-running task: its states, its targets, how far it is, how it ends and when it is tried again.
+//!
+//! The **row** is the truth: whoever changes it does so by compare-and-set, and a worker's every write
+//! carries the fence of its [`Lease`], so one that wakes after a long pause changes nothing. This module
+//! decides *what* a change may be; `store::job` makes it one statement, `app::job` adds the event.
+//!
+//! * [`JobState::after`] and [`TargetState::after`] are the only ways from one state to the next.
+//! * [`settle`] turns what a task returned into what becomes of its job; [`crashed`] does so for a
+//!   worker that died.
+//! * SUCCEEDED means *verified*: a target has to pass VERIFYING.
+//!
+//! Deliberately absent: what a kind does (`jobs/`), and time: instants and random numbers are passed in.
+//! To add a kind, add one line to [`JobKind`], a file in `jobs/` and its registration.
+
+mod crash;
+mod outcome;
+mod progress;
+mod retry;
+mod state;
+mod target;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+pub use self::{
+    crash::{ALONE_AFTER_CRASHES, FAILED_AFTER_CRASHES, crashed, runs_alone},
+    outcome::{JobError, Outcome, RunAt, Settlement, Standing, settle},
+    progress::{Meter, Progress, ProgressUnit},
+    retry::{BACKOFF_BASE, BACKOFF_CAP, BACKOFF_FLOOR, backoff},
+    state::{JobState, Refused, Verb},
+    target::{NewTarget, Target, TargetCounts, TargetState, TargetVerb, Verdict},
+};
+use crate::ids::{ActorId, ClientId, EngagementId, JobId, JobPlanId, StepId};
+
+words! {
+    /// What a job does. The word is stored with every job: it is never renamed or reused, and a kind
+    /// that is retired stays in the set until no row holds it.
+    JobKind {
+        /// Delivers a client's data to the client, encrypted and verified.
+        DataReturn = "DATA_RETURN",
+        /// Destroys a client's data where it is kept.
+        Sanitization = "SANITIZATION",
+        /// Shows, by another person and tool, that destroyed data is gone.
+        SanitizationVerification = "SANITIZATION_VERIFICATION",
+        /// Brings agents onto devices.
+        AgentDeployment = "AGENT_DEPLOYMENT",
+        /// Takes agents off devices.
+        AgentRemoval = "AGENT_REMOVAL",
+        /// Disables accounts and keys.
+        CredentialRevocation = "CREDENTIAL_REVOCATION",
+        /// Removes firewall rules, checks and backup jobs.
+        ConfigRemoval = "CONFIG_REMOVAL",
+        /// Enters a client in outside systems.
+        SystemProvisioning = "SYSTEM_PROVISIONING",
+        /// Deactivates a client in outside systems.
+        SystemDeactivation = "SYSTEM_DEACTIVATION",
+        /// Looks at what a client has.
+        DiscoveryScan = "DISCOVERY_SCAN",
+        /// Renders a report.
+        Report = "REPORT",
+        /// Files the documents of an engagement.
+        Archive = "ARCHIVE",
+        /// Builds the signed pack that proves an offboarding.
+        CloseoutPack = "CLOSEOUT_PACK",
+        /// Probes closed holdings for a sign of life.
+        ResidualCheck = "RESIDUAL_CHECK",
+        /// Delivers events to a webhook endpoint.
+        WebhookDelivery = "WEBHOOK_DELIVERY",
+    }
+}
+
+/// Sorts before every job of the default priority.
+pub const PRIORITY_URGENT: i32 = 10;
+/// What a job has unless somebody says otherwise. Smaller numbers go first.
+pub const PRIORITY_DEFAULT: i32 = 100;
+/// Sorts behind every job of the default priority.
+pub const PRIORITY_BULK: i32 = 200;
+
+/// Attempts a job has unless its kind says otherwise. With the schedule of [`backoff`] the tenth comes at
+/// most 17 minutes after the first ended, not counting the runs themselves: long enough for a restart or
+/// a fail-over of an outside system.
+pub const MAX_ATTEMPTS_DEFAULT: u32 = 10;
+
+/// A job to be put in the queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewJob {
+    /// Its id.
+    pub id: JobId,
+    /// What it does.
+    pub kind: JobKind,
+    /// The client it concerns; none for work of the provider alone.
+    pub client_id: Option<ClientId>,
+    /// The engagement it belongs to.
+    pub engagement_id: Option<EngagementId>,
+    /// The step it does.
+    pub step_id: Option<StepId>,
+    /// The plan it carries out.
+    pub plan_id: Option<JobPlanId>,
+    /// The job that ordered it.
+    pub parent_id: Option<JobId>,
+    /// What the task reads. Fields may be added later, never renamed: an old row meets a new program.
+    pub args: Value,
+    /// Why a person ordered it.
+    pub reason: Option<String>,
+    /// Smaller goes first.
+    pub priority: i32,
+    /// How often it is tried before it fails.
+    pub max_attempts: u32,
+    /// Not before this long from now, on the database's clock.
+    pub delay: Duration,
+    /// While a live job holds this key, no second one can be queued.
+    pub unique_key: Option<String>,
+    /// In what it counts its progress.
+    pub unit: ProgressUnit,
+    /// Who ordered it.
+    pub started_by: ActorId,
+}
+
+impl NewJob {
+    /// A job of `kind` that is due at once, with the default priority and attempts.
+    pub fn new(id: JobId, kind: JobKind, args: Value, started_by: ActorId) -> Self {
+        Self {
+            id,
+            kind,
+            client_id: None,
+            engagement_id: None,
+            step_id: None,
+            plan_id: None,
+            parent_id: None,
+            args,
+            reason: None,
+            priority: PRIORITY_DEFAULT,
+            max_attempts: MAX_ATTEMPTS_DEFAULT,
+            delay: Duration::ZERO,
+            unique_key: None,
+            unit: ProgressUnit::Targets,
+            started_by,
+        }
+    }
+}
+
+/// A job as it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// What it does.
+    pub kind: JobKind,
+    /// Where it stands.
+    pub state: JobState,
+    /// The client it concerns.
+    pub client_id: Option<ClientId>,
+    /// The engagement it belongs to.
+    pub engagement_id: Option<EngagementId>,
+    /// The step it does.
+    pub step_id: Option<StepId>,
+    /// The plan it carries out.
+    pub plan_id: Option<JobPlanId>,
+    /// The job that ordered it.
+    pub parent_id: Option<JobId>,
+    /// What the task reads.
+    pub args: Value,
+    /// Why a person ordered it.
+    pub reason: Option<String>,
+    /// Smaller goes first.
+    pub priority: i32,
+    /// The attempt that runs or ran last, counted from 1; 0 before the first.
+    pub attempt: u32,
+    /// How often it is tried before it fails.
+    pub max_attempts: u32,
+    /// How often a worker died while it ran this job. Not an attempt: the job may be innocent.
+    pub crash_count: u32,
+    /// Not before this instant, on the database's clock.
+    pub run_at: DateTime<Utc>,
+    /// Whether somebody asked a running job to stop.
+    pub is_cancel_requested: bool,
+    /// How far it is.
+    pub progress: Progress,
+    /// What it achieved, in its kind's own shape.
+    pub result: Option<Value>,
+    /// What went wrong last.
+    pub error: Option<JobError>,
+    /// Who ordered it.
+    pub started_by: ActorId,
+    /// When it was ordered.
+    pub created_at: DateTime<Utc>,
+    /// When a worker first took it up.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it reached its end.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// A worker's right to write a job: void as soon as the row's fence has grown past it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lease {
+    /// The job.
+    pub job: JobId,
+    /// The number of the claim.
+    pub fence: i64,
+}
+
+/// A job that a worker has just claimed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claimed {
+    /// The job, RUNNING.
+    pub job: Job,
+    /// The right to write it.
+    pub lease: Lease,
+    /// What an earlier run saved.
+    pub checkpoint: Option<Value>,
+}
