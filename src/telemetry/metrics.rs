@@ -1,0 +1,115 @@
+//! Counting and measuring, for Prometheus to collect.
+
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// From a quarter of a millisecond to ten seconds, which is the longest a request may run by default.
+const SECONDS: &[f64] = &[0.000_25, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Up to the largest cost a document may have.
+const COSTS: &[f64] = &[1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0];
+/// How often measurements are condensed when nobody collects them.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// Name, kind, and help of the metrics of the transport. Other modules describe theirs where they record them.
+const METRICS: &[(&str, Kind, &str)] = &[
+    (
+        "gangway_requests_total",
+        Kind::Counter,
+        "GraphQL operations by type, transport and outcome (ok, errors, refused).",
+    ),
+    ("gangway_request_seconds", Kind::Histogram, "Time from a request to its answer, by operation type and transport."),
+    ("gangway_request_cost", Kind::Histogram, "Static cost of the documents that were let through."),
+    ("gangway_errors_total", Kind::Counter, "Errors in answers, by code."),
+    ("gangway_http_responses_total", Kind::Counter, "HTTP answers, by route and status."),
+    ("gangway_connections", Kind::Gauge, "Connections open now."),
+    ("gangway_sockets", Kind::Gauge, "Sockets and event streams open now, by transport."),
+    ("gangway_socket_closes_total", Kind::Counter, "Sockets this side closed, by close code."),
+    ("gangway_subscriptions", Kind::Gauge, "Subscriptions open now, by transport."),
+    ("gangway_subscription_resumes_total", Kind::Counter, "Event streams taken up again after a cursor."),
+    ("gangway_sql_seconds", Kind::Histogram, "Time of one SQL statement."),
+];
+
+/// What was counted and measured so far in this process.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Metrics {
+    /// Starts counting. There is one count per process: a second call gives the first one's.
+    ///
+    /// # Errors
+    /// Somebody else counts already.
+    pub fn start() -> Result<Self, BuildError> {
+        static STARTED: Mutex<Option<Metrics>> = Mutex::new(None);
+        let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(metrics) = started.as_ref() {
+            return Ok(metrics.clone());
+        }
+        let handle = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)?
+            .set_buckets_for_metric(Matcher::Suffix("_cost".to_owned()), COSTS)?
+            .install_recorder()?;
+        describe();
+        let metrics = Self(handle);
+        *started = Some(metrics.clone());
+        Ok(metrics)
+    }
+
+    /// Everything, in the text form of Prometheus.
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Condenses measurements for as long as it is polled, so that they do not pile up uncollected.
+    pub async fn upkeep(&self) {
+        let mut ticks = tokio::time::interval(UPKEEP_EVERY);
+        loop {
+            ticks.tick().await;
+            self.0.run_upkeep();
+        }
+    }
+}
+
+fn describe() {
+    for &(name, kind, help) in METRICS {
+        match kind {
+            Kind::Counter => metrics::describe_counter!(name, help),
+            Kind::Gauge => metrics::describe_gauge!(name, help),
+            Kind::Histogram => metrics::describe_histogram!(name, help),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_is_rendered_with_its_help_and_buckets() {
+        let first = Metrics::start().unwrap();
+        let second = Metrics::start().unwrap();
+        metrics::histogram!("gangway_sql_seconds").record(0.002);
+        let text = second.render();
+        assert!(text.contains("# HELP gangway_sql_seconds Time of one SQL statement."), "{text}");
+        assert!(text.contains("gangway_sql_seconds_bucket{le=\"0.0025\"}"), "{text}");
+        assert_eq!(first.render().contains("gangway_sql_seconds"), text.contains("gangway_sql_seconds"));
+    }
+}
