@@ -3,12 +3,75 @@
 //! A state changes only through a method that can refuse. The same rules stand as constraints in
 //! the database; here they come with a reason a person can read.
 
+use std::fmt::Display;
+
 /// A word that is not in its closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a word of {set}")]
 pub struct UnknownWord {
     /// The set, by its Rust name.
     pub set: &'static str,
+}
+
+/// Input that breaks a rule of form. The caller knows the field's name and adds it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Invalid {
+    /// What is wrong, as a full sentence.
+    pub message: String,
+    /// What to do instead, when there is one thing to do.
+    pub remedy: Option<String>,
+}
+
+impl Invalid {
+    /// Input that breaks the rule that `message` states.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), remedy: None }
+    }
+
+    /// Adds the way out.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+}
+
+/// A deed that the present state of a noun, or a rule of the business, does not allow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refused {
+    /// What stands in the way, as a full sentence.
+    pub message: String,
+    /// What to do instead, when there is one thing to do.
+    pub remedy: Option<String>,
+}
+
+impl Refused {
+    /// A deed refused for the reason that `message` gives.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), remedy: None }
+    }
+
+    /// Adds the way out.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+}
+
+/// `to` when `state` is one of `from`; otherwise a refusal that names what would have been needed.
+/// A state that a verb does not list is refused: a new state allows nothing until somebody says so.
+fn step_to<S>(noun: &str, state: S, done: impl Display, (from, to): (&[S], S)) -> Result<S, Refused>
+where
+    S: Copy + PartialEq + Display,
+{
+    if from.contains(&state) {
+        return Ok(to);
+    }
+    let needed = from.iter().map(S::to_string).collect::<Vec<_>>().join(" or ");
+    Err(Refused::new(format!("This {noun} is {state}; only one that is {needed} can be {done}.")))
 }
 
 /// Declares a closed set of words: an enum that reads and prints the words the database, the API and
@@ -49,6 +112,7 @@ macro_rules! words {
 pub mod agreement;
 pub mod certificate;
 pub mod client;
+pub mod contact;
 pub mod decision;
 pub mod engagement;
 pub mod event;
@@ -65,3 +129,4 @@ pub mod process;
 pub mod role;
 pub mod stakeholder;
 pub mod step;
+pub mod text;

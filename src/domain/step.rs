@@ -1,1 +1,163 @@
-//! Step.
+//! One step of an engagement, and its checklist.
+//!
+//! Invariants: a step's key, title, role, checklist and gates come from the process version that the
+//! engagement pins; *blocked* is computed by [`crate::domain::gate`] and never stored.
+//!
+//! A step that is opened again goes back to PENDING, not to where it was: its gates are asked anew.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    domain::{Refused, role::Role, step_to},
+    ids::{ActorId, ChecklistItemId, ClientId, EngagementId, StepId, UserId},
+};
+
+words! {
+    /// Where a step stands.
+    StepState {
+        /// Not begun.
+        Pending = "PENDING",
+        /// Somebody works on it.
+        InProgress = "IN_PROGRESS",
+        /// Finished, its gates open.
+        Done = "DONE",
+        /// There is nothing to do here for this client.
+        NotApplicable = "NOT_APPLICABLE",
+        /// An approved exception stands in for it.
+        Excepted = "EXCEPTED",
+    }
+}
+
+words! {
+    /// What may be done with a step, as the participle a refusal uses.
+    StepVerb {
+        /// Begin.
+        Start = "started",
+        /// Finish.
+        Complete = "completed",
+        /// Say that there is nothing to do.
+        MarkNotApplicable = "marked not applicable",
+        /// Let an approved exception stand in.
+        Except = "excepted",
+        /// Take the finish back.
+        Reopen = "reopened",
+    }
+}
+
+impl StepState {
+    /// The state after `verb`.
+    ///
+    /// # Errors
+    /// [`Refused`] when the present state does not allow it.
+    pub fn after(self, verb: StepVerb) -> Result<Self, Refused> {
+        let rule: (&[Self], Self) = match verb {
+            StepVerb::Start => (&[Self::Pending], Self::InProgress),
+            StepVerb::Complete => (&[Self::InProgress], Self::Done),
+            StepVerb::MarkNotApplicable => (&[Self::Pending, Self::InProgress], Self::NotApplicable),
+            StepVerb::Except => (&[Self::Pending, Self::InProgress], Self::Excepted),
+            StepVerb::Reopen => (&[Self::Done, Self::NotApplicable, Self::Excepted], Self::Pending),
+        };
+        step_to("step", self, verb, rule)
+    }
+
+    /// Whether nothing more is expected of it.
+    pub const fn is_terminal(self) -> bool {
+        match self {
+            Self::Done | Self::NotApplicable | Self::Excepted => true,
+            Self::Pending | Self::InProgress => false,
+        }
+    }
+}
+
+words! {
+    /// Where a line of a checklist stands.
+    ChecklistItemState {
+        /// To do.
+        Open = "OPEN",
+        /// Done.
+        Done = "DONE",
+        /// Nothing to do for this client; a note says why.
+        NotApplicable = "NOT_APPLICABLE",
+    }
+}
+
+impl ChecklistItemState {
+    /// Whether nothing more is expected of it.
+    pub const fn is_settled(self) -> bool {
+        match self {
+            Self::Done | Self::NotApplicable => true,
+            Self::Open => false,
+        }
+    }
+}
+
+/// A step as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The step's id.
+    pub id: StepId,
+    /// The run it belongs to.
+    pub engagement_id: EngagementId,
+    /// The client of that run.
+    pub client_id: ClientId,
+    /// What the process calls it: unique within a run.
+    pub key: String,
+    /// Its place in the process, from 1.
+    pub position: i32,
+    /// What people call it.
+    pub title: String,
+    /// Where it stands.
+    pub state: StepState,
+    /// Who may work on it.
+    pub role: Role,
+    /// Who works on it.
+    pub assignee_id: Option<UserId>,
+    /// When it is due.
+    pub due_at: Option<DateTime<Utc>>,
+    /// Why it does not apply, or was reopened.
+    pub state_reason: Option<String>,
+    /// When it was begun.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it became terminal.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Who made it terminal.
+    pub finished_by: Option<ActorId>,
+    /// Grows with every change.
+    pub revision: i32,
+}
+
+impl Step {
+    /// Whether it should have been finished before `now`.
+    pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
+        !self.state.is_terminal() && self.due_at.is_some_and(|due| due < now)
+    }
+}
+
+/// A line of a step's checklist as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChecklistItem {
+    /// The line's id.
+    pub id: ChecklistItemId,
+    /// The step it belongs to.
+    pub step_id: StepId,
+    /// The client of that step.
+    pub client_id: ClientId,
+    /// What the process calls it: unique within a step.
+    pub key: String,
+    /// Its place in the list, from 1.
+    pub position: i32,
+    /// What is to be done.
+    pub text: String,
+    /// Whether the step waits for it.
+    pub is_required: bool,
+    /// Where it stands.
+    pub state: ChecklistItemState,
+    /// What whoever set it remarked.
+    pub note: Option<String>,
+    /// Who set it last.
+    pub set_by: Option<ActorId>,
+    /// When it was set last.
+    pub set_at: Option<DateTime<Utc>>,
+    /// Grows with every change.
+    pub revision: i32,
+}

@@ -1,0 +1,178 @@
+//! A line of the ledger: something the provider opened at a client and has to close again.
+//!
+//! Invariants: one state machine for every kind; only a verified removal, a contractual retention or an
+//! approved exception takes a line off the list of [`HoldingState::is_residual`] ones; a credential's
+//! secret is never here ([`secret::looks_like_secret`]).
+//!
+//! ```text
+//! PLANNED → ACTIVE → CLOSING → REMOVED → CLOSED → RESURFACED → CLOSING
+//!              │       └→ ACTIVE (attempt failed) · WAITING (target offline) → CLOSING
+//!              ├→ RETAINED   contract clause + granted decision
+//!              └→ EXCEPTED   approved exception
+//! ```
+//!
+//! Four ways out of what would otherwise be a dead end stand beside the picture: a line that was planned
+//! and never opened may be excepted; a WAITING one whose target never comes back becomes ACTIVE again
+//! (the attempt failed), so that it can be excepted; a REMOVED one that the probe finds alive has
+//! RESURFACED before it was ever CLOSED; and an EXCEPTED one is ACTIVE again when its exception lapses.
+//!
+//! To add a kind, add a word, a variant of the details, its check and its traits.
+
+mod details;
+pub mod secret;
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    domain::{Refused, step_to},
+    ids::{ActorId, ClientId, DecisionId, ExceptionId, HoldingId},
+};
+
+pub use details::{
+    AgentHolding, AgentTool, ConfigHolding, ConfigKind, CredentialHolding, CredentialKind, DataHolding, DataKind,
+    Device, Disposition, HoldingDetails, HoldingTraits, KeyEscrow, Mfa, MfaState, StoreUri, System,
+    SystemRecordHolding, VaultUri,
+};
+
+words! {
+    /// What a holding is.
+    HoldingKind {
+        /// The client's record in one of the provider's systems.
+        SystemRecord = "SYSTEM_RECORD",
+        /// A program on a device of the client.
+        Agent = "AGENT",
+        /// Access to the client's systems.
+        Credential = "CREDENTIAL",
+        /// Something set for the client in shared infrastructure.
+        Config = "CONFIG",
+        /// Data of the client in the provider's hands.
+        Data = "DATA",
+    }
+}
+
+words! {
+    /// Where a holding stands.
+    HoldingState {
+        /// Not opened yet.
+        Planned = "PLANNED",
+        /// Alive.
+        Active = "ACTIVE",
+        /// Its removal is under way.
+        Closing = "CLOSING",
+        /// Its removal waits for an absent target.
+        Waiting = "WAITING",
+        /// Removed, not verified.
+        Removed = "REMOVED",
+        /// Removed, and a probe of the outside system says so.
+        Closed = "CLOSED",
+        /// Stays by contract.
+        Retained = "RETAINED",
+        /// Stays by an approved exception.
+        Excepted = "EXCEPTED",
+        /// Found alive after it was removed.
+        Resurfaced = "RESURFACED",
+    }
+}
+
+words! {
+    /// What may be done with a holding, as the participle a refusal uses.
+    HoldingVerb {
+        /// It came into being.
+        Activate = "activated",
+        /// Begin its removal, or try again.
+        BeginClosing = "closed",
+        /// Its target is away.
+        Wait = "put off",
+        /// The attempt to remove it failed.
+        FailClosing = "given up on",
+        /// The outside system says that it is gone.
+        Remove = "removed",
+        /// A probe of another kind says so too.
+        Verify = "verified",
+        /// A clause and a decision let it stay.
+        Retain = "retained",
+        /// An exception lets it stay.
+        Except = "excepted",
+        /// The exception that let it stay is over.
+        Lapse = "taken up again",
+        /// A probe found it alive.
+        Resurface = "found alive",
+    }
+}
+
+impl HoldingState {
+    /// The state after `verb`.
+    ///
+    /// # Errors
+    /// [`Refused`] when the present state does not allow it.
+    pub fn after(self, verb: HoldingVerb) -> Result<Self, Refused> {
+        let rule: (&[Self], Self) = match verb {
+            HoldingVerb::Activate => (&[Self::Planned], Self::Active),
+            HoldingVerb::BeginClosing => (&[Self::Active, Self::Waiting, Self::Resurfaced], Self::Closing),
+            HoldingVerb::Wait => (&[Self::Closing], Self::Waiting),
+            HoldingVerb::FailClosing => (&[Self::Closing, Self::Waiting], Self::Active),
+            HoldingVerb::Remove => (&[Self::Closing], Self::Removed),
+            HoldingVerb::Verify => (&[Self::Removed], Self::Closed),
+            HoldingVerb::Retain => (&[Self::Active], Self::Retained),
+            HoldingVerb::Except => (&[Self::Planned, Self::Active], Self::Excepted),
+            HoldingVerb::Lapse => (&[Self::Excepted], Self::Active),
+            HoldingVerb::Resurface => (&[Self::Removed, Self::Closed], Self::Resurfaced),
+        };
+        step_to("holding", self, verb, rule)
+    }
+
+    /// Whether it stands between its client and a conclusion.
+    pub const fn is_residual(self) -> bool {
+        match self {
+            Self::Closed | Self::Retained | Self::Excepted => false,
+            Self::Planned | Self::Active | Self::Closing | Self::Waiting | Self::Removed | Self::Resurfaced => true,
+        }
+    }
+}
+
+/// A holding as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The holding's id.
+    pub id: HoldingId,
+    /// Whose ledger it stands in.
+    pub client_id: ClientId,
+    /// Where it stands.
+    pub state: HoldingState,
+    /// What people call it.
+    pub name: String,
+    /// What the outside system calls it: unique within client and kind.
+    pub external_ref: Option<String>,
+    /// What it is; its kind is the holding's kind.
+    pub details: HoldingDetails,
+    /// The clause that lets it stay.
+    pub retained_clause: Option<String>,
+    /// The decision that lets it stay.
+    pub decision_id: Option<DecisionId>,
+    /// The exception that lets it stay.
+    pub exception_id: Option<ExceptionId>,
+    /// When the outside system was last asked about it.
+    pub last_probed_at: Option<DateTime<Utc>>,
+    /// When its removal was verified.
+    pub closed_at: Option<DateTime<Utc>>,
+    /// Grows with every change.
+    pub revision: i32,
+    /// Who registered it.
+    pub created_by: ActorId,
+    /// When it was registered.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Holding {
+    /// What it is.
+    pub fn kind(&self) -> HoldingKind {
+        self.details.kind()
+    }
+}
+
+/// The lines of `holdings` that stand between their client and a conclusion.
+pub fn residuals<'a>(holdings: impl IntoIterator<Item = &'a Holding>) -> Vec<&'a Holding> {
+    holdings.into_iter().filter(|holding| holding.state.is_residual()).collect()
+}
