@@ -31,7 +31,7 @@ use crate::{
 pub use details::{
     AgentHolding, AgentTool, ConfigHolding, ConfigKind, CredentialHolding, CredentialKind, DataHolding, DataKind,
     Device, Disposition, HoldingDetails, HoldingTraits, KeyEscrow, Mfa, MfaState, StoreUri, System,
-    SystemRecordHolding, VaultUri,
+    SystemRecordHolding, VaultUri, check_names,
 };
 
 words! {
