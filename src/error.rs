@@ -8,9 +8,9 @@
 //! To add a rule a caller can break, make a [`Violation`]; a new variant here needs a new
 //! kind of *reaction*.
 
-use std::{error::Error as StdError, time::Duration};
+use std::{error::Error as StdError, str::FromStr, time::Duration};
 
-use crate::domain::gate::Blocker;
+use crate::domain::{Invalid, Refused, gate::Blocker};
 
 /// What went wrong, and so what may be done about it.
 #[derive(Debug)]
@@ -95,6 +95,8 @@ pub enum Conflict {
     State {
         /// What stands in the way, as a full sentence.
         message: String,
+        /// What to do instead, when there is one thing to do.
+        remedy: Option<String>,
     },
 }
 
@@ -133,7 +135,7 @@ impl Error {
 
     /// The noun's state forbids the deed.
     pub fn state(message: impl Into<String>) -> Self {
-        Self::Conflict(Conflict::State { message: message.into() })
+        Self::Conflict(Conflict::State { message: message.into(), remedy: None })
     }
 
     /// A bug or an unexpected fault, kept for the log.
@@ -168,6 +170,25 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
         next = source.source();
     }
     text
+}
+
+/// Reads a caller's text into its type.
+///
+/// # Errors
+/// `Violation` on `field` with the type's own reason and remedy.
+pub fn parse<T: FromStr<Err = Invalid>>(field: &str, text: &str) -> Result<T> {
+    text.parse().map_err(|invalid| at(field, invalid))
+}
+
+/// `invalid` as the fault of `field`.
+pub fn at(field: &str, invalid: Invalid) -> Error {
+    Violation { field: field.to_owned(), message: invalid.message, remedy: invalid.remedy }.into()
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self::Conflict(Conflict::State { message: refused.message, remedy: refused.remedy })
+    }
 }
 
 impl From<Violation> for Error {

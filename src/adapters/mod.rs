@@ -1,3 +1,1 @@
 //! Adapters.
-
-pub mod jwks;

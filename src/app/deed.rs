@@ -1,7 +1,9 @@
 //! One transaction that holds a change, its events and its job rows, or none of them.
 
+use std::str::FromStr;
+
 use crate::{
-    app::{App, IdempotencyKey, once},
+    app::{App, Once},
     auth::Actor,
     clock::Instant,
     domain::event::NewEvent,
@@ -49,27 +51,22 @@ impl<'a> Deed<'a> {
         self.app
     }
 
-    /// Whether the same request was answered before: then the printed id of what it made. Otherwise
+    /// Whether the same request was answered before: then the id of what it made. Otherwise
     /// the deed goes on, and [`Deed::answer`] says what it made.
     ///
     /// # Errors
     /// `IdempotencyKeyReused` when the key came with another input, `IdempotencyInProgress` when the
     /// first request has not ended.
-    pub async fn replayed(
-        &mut self,
-        mutation: &'static str,
-        key: &IdempotencyKey,
-        input: &impl serde::Serialize,
-    ) -> Result<Option<String>> {
+    pub async fn replayed<T: FromStr>(&mut self, once: Once) -> Result<Option<T>> {
         let request = idempotency::Request {
             actor: self.actor.id,
-            mutation,
-            key: key.as_str().to_owned(),
-            input_hash: once::hash(input)?,
+            mutation: once.mutation,
+            key: once.key.as_str().to_owned(),
+            input_hash: once.input_hash,
         };
         let earlier = idempotency::find(&self.tx, &request).await?;
         self.request = Some(request);
-        Ok(earlier)
+        earlier.map(|made| store::word("idempotency", "subject_id", self.actor.id, &made)).transpose()
     }
 
     /// Says what the deed made, for a request that comes again.

@@ -20,11 +20,12 @@ use crate::{
     store::Db,
 };
 
+pub mod client;
 mod deed;
 mod once;
 
 pub use deed::Deed;
-pub use once::{Done, IdempotencyKey};
+pub use once::{Done, IdempotencyKey, Once};
 
 /// What the application is made of. `startup` puts it together; tests put it together differently.
 #[derive(Clone)]

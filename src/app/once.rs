@@ -1,14 +1,12 @@
 //! Doing a thing once, however often it is asked for.
 
-use sha2::{Digest, Sha256};
-
-use crate::error::{Error, Result, Violation};
+use crate::error::{Result, Violation};
 
 /// The fewest and the most characters of a key.
 const KEY_LEN: std::ops::RangeInclusive<usize> = 8..=128;
 
 /// A caller's name for one request, so that sending it again does nothing twice.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
@@ -30,6 +28,17 @@ impl IdempotencyKey {
     }
 }
 
+/// A request that may come again: the mutation, the caller's key, and what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// The root field, `clientCreate`.
+    pub mutation: &'static str,
+    /// The caller's name for the request.
+    pub key: IdempotencyKey,
+    /// SHA-256 of the input as canonical JSON (RFC 8785), in hex.
+    pub input_hash: String,
+}
+
 /// What a deed made or started, and whether that was now or on an earlier request with the same key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Done<T> {
@@ -49,10 +58,4 @@ impl<T> Done<T> {
     pub fn earlier(made: T) -> Self {
         Self { made, is_replayed: true }
     }
-}
-
-/// SHA-256 of `input` as canonical JSON (RFC 8785), in hex.
-pub(in crate::app) fn hash(input: &impl serde::Serialize) -> Result<String> {
-    let canonical = serde_json_canonicalizer::to_vec(input).map_err(Error::internal)?;
-    Ok(hex::encode(Sha256::digest(canonical)))
 }

@@ -61,6 +61,15 @@ pub struct Client {
     pub updated_at: DateTime<Utc>,
 }
 
+/// Which clients a list holds. Empty fields allow everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientFilter {
+    /// Only these stages.
+    pub stages: Vec<ClientStage>,
+    /// Only names that contain this text, whatever its case.
+    pub name_contains: Option<String>,
+}
+
 impl Client {
     /// The client's own calendar day at `now`.
     pub fn today(&self, now: DateTime<Utc>) -> NaiveDate {

@@ -78,7 +78,8 @@ impl FromStr for Email {
         let invalid = || Invalid::new("This is not an e-mail address.").remedy("Give one like `name@example.com`.");
         let (local, domain) = text.rsplit_once('@').ok_or_else(invalid)?;
         let is_atom = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
-        let local_fits = local.len() <= 64 && local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atom));
+        let local_fits =
+            local.len() <= 64 && local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atom));
         let is_label = |label: &str| {
             (1..=63).contains(&label.len())
                 && !label.starts_with('-')

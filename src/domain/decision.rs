@@ -278,9 +278,8 @@ pub fn tally(rule: &Rule, requester: ActorId, votes: &[Vote]) -> Vec<u8> {
 
 /// What `votes`, in the order they were cast, come to.
 pub fn outcome(rule: &Rule, requester: ActorId, votes: &[Vote]) -> Outcome {
-    let refuses = |vote: &Vote| {
-        vote.verdict == Verdict::Refuse && vote.voter != requester && rule.place_of(vote.role).is_some()
-    };
+    let refuses =
+        |vote: &Vote| vote.verdict == Verdict::Refuse && vote.voter != requester && rule.place_of(vote.role).is_some();
     if votes.iter().any(refuses) {
         return Outcome::Refused;
     }
@@ -372,8 +371,9 @@ impl Ballot<'_> {
             return Err(Refused::new(format!("This question is {}.", self.decision.state)));
         }
         if self.decision.expires_at.is_some_and(|expires_at| expires_at <= now) {
-            return Err(Refused::new("The time to answer this question is over.")
-                .remedy("Ask again with `decisionRequest`."));
+            return Err(
+                Refused::new("The time to answer this question is over.").remedy("Ask again with `decisionRequest`.")
+            );
         }
         if actor.user().is_none() {
             return Err(Refused::new("Only a person decides."));

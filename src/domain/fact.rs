@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
-        Invalid, Refused,
-        step_to,
+        Invalid, Refused, step_to,
         text::{Name, Prose, Remark},
     },
     ids::{ActorId, ClientId, FactId},

@@ -77,14 +77,20 @@ where
 /// Declares a closed set of words: an enum that reads and prints the words the database, the API and
 /// the log use.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $vdoc:literal])+ $variant:ident = $word:literal,)+ }) => {
+        $(#[doc = $doc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant,)+ }
+        pub enum $name { $($(#[doc = $vdoc])+ #[serde(rename = $word)] $variant,)+ }
 
         impl $name {
             /// Every word of the set, in order.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// What the set is, as it stands above.
+            pub const DOC: &'static str = concat!($($doc, "\n"),+);
+
+            /// What each word means, in the order of [`Self::ALL`].
+            pub const DOCS: &'static [&'static str] = &[$(concat!($($vdoc, "\n"),+)),+];
 
             /// The word as it stands in the database, the API and the log.
             pub const fn as_str(self) -> &'static str {
@@ -108,8 +114,6 @@ macro_rules! words {
         }
     };
 }
-
-pub(crate) use words;
 
 pub mod agreement;
 pub mod certificate;

@@ -54,9 +54,7 @@ pub struct Stakeholder {
 
 /// The steps of `keys` for which not exactly one stakeholder is accountable.
 pub fn without_one_accountable<'a>(keys: &[&'a str], stakeholders: &[RaciByStep]) -> Vec<&'a str> {
-    let accountable = |key: &str| {
-        stakeholders.iter().filter(|raci| raci.get(key) == Some(&Raci::Accountable)).count()
-    };
+    let accountable = |key: &str| stakeholders.iter().filter(|raci| raci.get(key) == Some(&Raci::Accountable)).count();
     keys.iter().copied().filter(|key| accountable(key) != 1).collect()
 }
 

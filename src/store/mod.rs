@@ -19,12 +19,17 @@ use std::{
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    RuntimeErr, SqlErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    AccessMode, ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, EntityTrait, QueryFilter, RuntimeErr, Select, SqlErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
 
-use crate::error::{Error, Inconsistent, Result, Unavailable};
+use crate::{
+    auth::ClientScope,
+    error::{Error, Inconsistent, Result, Unavailable},
+};
 
+pub(crate) mod client;
 pub(crate) mod idempotency;
 pub(crate) mod log;
 mod page;
@@ -126,6 +131,15 @@ impl Db {
         Ok(self.write.begin_with_options(options).await?)
     }
 
+    /// Closes the pools, waiting for statements under way.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn close(self) -> Result<()> {
+        self.read.close().await?;
+        Ok(self.write.close().await?)
+    }
+
     /// Which of the two databases this is.
     pub fn backend(&self) -> DbBackend {
         self.read.get_database_backend()
@@ -181,7 +195,7 @@ pub(crate) fn word<T: FromStr>(
     id: impl fmt::Display,
     word: &str,
 ) -> Result<T> {
-    word.parse().map_err(|_| inconsistent(table, column, id))
+    word.parse().map_err(|_invalid| inconsistent(table, column, id))
 }
 
 /// Reads stored JSON into its type.
@@ -194,7 +208,7 @@ pub(crate) fn json<T: serde::de::DeserializeOwned>(
     id: impl fmt::Display,
     value: serde_json::Value,
 ) -> Result<T> {
-    serde_json::from_value(value).map_err(|_| inconsistent(table, column, id))
+    serde_json::from_value(value).map_err(|_misfit| inconsistent(table, column, id))
 }
 
 /// Writes a value that always serialises.
@@ -207,6 +221,14 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<serde_json::Value
 
 fn inconsistent(table: &'static str, column: &'static str, id: impl fmt::Display) -> Error {
     Error::Inconsistent(Inconsistent { table, column, id: id.to_string() })
+}
+
+/// Only rows whose client the scope allows. Rows without a client are seen only by those who see all.
+pub(crate) fn within<E: EntityTrait>(select: Select<E>, client: impl ColumnTrait, scope: &ClientScope) -> Select<E> {
+    match scope.restriction() {
+        None => select,
+        Some(clients) => select.filter(client.is_in(clients.iter().map(|id| id.uuid()))),
+    }
 }
 
 /// Whether the error says that a unique value is taken.

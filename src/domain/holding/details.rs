@@ -332,7 +332,10 @@ impl FromStr for VaultUri {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let invalid = || Invalid::new("This is not the address of a vault's entry.").remedy("Give one like `vault://msp/acme/admin`.");
+        let invalid = || {
+            Invalid::new("This is not the address of a vault's entry.")
+                .remedy("Give one like `vault://msp/acme/admin`.")
+        };
         let text = Line::<1, 500>::parse(text)?.into_string();
         if let Some(sign) = is_marked_secret(&text) {
             return Err(refuse_secret(sign));
@@ -413,10 +416,9 @@ impl HoldingDetails {
         match self {
             Self::SystemRecord(record) => HoldingTraits::SystemRecord(record.system),
             Self::Agent(agent) => HoldingTraits::Agent(agent.tool),
-            Self::Credential(credential) => HoldingTraits::Credential {
-                kind: credential.credential_kind,
-                is_last_mile: credential.is_last_mile,
-            },
+            Self::Credential(credential) => {
+                HoldingTraits::Credential { kind: credential.credential_kind, is_last_mile: credential.is_last_mile }
+            }
             Self::Config(config) => HoldingTraits::Config(config.config_kind),
             Self::Data(data) => HoldingTraits::Data(data.disposition),
         }
@@ -503,7 +505,8 @@ impl CredentialHolding {
 /// 32 bytes, in hex or in base64 without padding.
 fn is_sha256(hash: &str) -> bool {
     let is_hex = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_base64 = hash.len() == 43 && hash.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte));
+    let is_base64 =
+        hash.len() == 43 && hash.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte));
     is_hex || is_base64
 }
 

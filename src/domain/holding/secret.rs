@@ -103,8 +103,9 @@ const TOKEN_BEGINNINGS: &[(&str, usize)] = &[
 ];
 
 fn is_token(word: &str) -> bool {
-    let has_beginning =
-        TOKEN_BEGINNINGS.iter().any(|(beginning, rest)| word.starts_with(beginning) && word.len() >= beginning.len() + rest);
+    let has_beginning = TOKEN_BEGINNINGS
+        .iter()
+        .any(|(beginning, rest)| word.starts_with(beginning) && word.len() >= beginning.len() + rest);
     // A signed token: three parts, the first two of them JSON objects in base64 (`eyJ` is `{"`).
     let parts = || word.split('.');
     let is_signed = parts().count() == 3 && parts().take(2).all(|part| part.starts_with("eyJ"));
@@ -115,13 +116,26 @@ fn has_address(text: &str) -> bool {
     text.match_indices("://").any(|(at, mark)| {
         let rest = &text[at + mark.len()..];
         let authority = rest.split(|c: char| c.is_whitespace() || "/?#".contains(c)).next().unwrap_or_default();
-        authority.rsplit_once('@').is_some_and(|(user, _)| user.split_once(':').is_some_and(|(_, word)| !word.is_empty()))
+        authority
+            .rsplit_once('@')
+            .is_some_and(|(user, _)| user.split_once(':').is_some_and(|(_, word)| !word.is_empty()))
     })
 }
 
 const NAMES_OF_SECRETS: &[&str] = &[
-    "password", "passwort", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "api_key", "api-key", "psk",
-    "access_key", "private_key",
+    "password",
+    "passwort",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+    "psk",
+    "access_key",
+    "private_key",
 ];
 
 /// `name=value` is taken at its word; `name: value` only when the value is no plain word, because people

@@ -1,0 +1,25 @@
+//! What can be done, one root object per noun.
+
+use async_graphql::{InputType, MergedObject};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    app::{IdempotencyKey, Once},
+    error::{Error, Result},
+};
+
+pub mod client;
+
+/// Everything that can be done.
+#[derive(Debug, Default, MergedObject)]
+pub struct Mutation(client::ClientMutation);
+
+/// The request `key` names, with the hash of its whole `input`.
+///
+/// # Errors
+/// `Violation` on `idempotencyKey`.
+pub fn once(mutation: &'static str, key: &str, input: &impl InputType) -> Result<Once> {
+    let key = IdempotencyKey::parse(key.to_owned())?;
+    let canonical = serde_json_canonicalizer::to_vec(&input.to_value()).map_err(Error::internal)?;
+    Ok(Once { mutation, key, input_hash: hex::encode(Sha256::digest(canonical)) })
+}

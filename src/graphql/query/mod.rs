@@ -1,0 +1,9 @@
+//! What can be read, one root object per noun.
+
+use async_graphql::MergedObject;
+
+pub mod client;
+
+/// Everything that can be read.
+#[derive(Debug, Default, MergedObject)]
+pub struct Query(client::ClientQuery);

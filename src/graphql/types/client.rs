@@ -1,0 +1,93 @@
+//! Clients.
+
+use async_graphql::{ID, InputObject, Object};
+
+use crate::{
+    domain::{
+        client::{self, ClientStage},
+        page::{Key, Keyed},
+    },
+    graphql::{
+        connection::connection,
+        scalars::{Date, DateTime},
+    },
+};
+
+/// A client of the provider.
+#[derive(Clone, Debug)]
+pub struct Client(pub client::Client);
+
+impl Keyed for Client {
+    fn key(&self) -> Key {
+        Key { at_ms: self.0.created_at.timestamp_millis(), id: self.0.id.uuid() }
+    }
+}
+
+connection! {
+    /// Clients, newest first.
+    ClientConnection, ClientEdge, Client
+}
+
+#[Object]
+impl Client {
+    /// Opaque id.
+    async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// Short name in addresses and on the command line; unique, and never changes.
+    async fn slug(&self) -> &str {
+        self.0.slug.as_str()
+    }
+
+    /// What people call it.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Where it stands, derived from its engagements and its service period.
+    async fn stage(&self) -> ClientStage {
+        self.0.stage
+    }
+
+    /// The IANA zone its dates are meant in.
+    async fn time_zone(&self) -> &str {
+        self.0.time_zone.as_str()
+    }
+
+    /// Grows with every change; send it back as `expectedRevision`.
+    async fn revision(&self) -> i32 {
+        self.0.revision
+    }
+
+    /// The agreed first day of service.
+    async fn service_start_on(&self) -> Option<Date> {
+        self.0.service_start_on.map(Date)
+    }
+
+    /// The confirmed last day of service.
+    async fn final_service_on(&self) -> Option<Date> {
+        self.0.final_service_on.map(Date)
+    }
+
+    /// When it was entered.
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+}
+
+/// Which clients a list holds. Fields left out allow everything.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct ClientFilter {
+    /// Only clients in one of these stages.
+    pub stages: Option<Vec<ClientStage>>,
+    /// Only clients whose name contains this text, whatever its case; up to 100 characters.
+    #[graphql(validator(max_length = 100))]
+    pub name_contains: Option<String>,
+}
+
+impl From<ClientFilter> for client::ClientFilter {
+    fn from(filter: ClientFilter) -> Self {
+        Self { stages: filter.stages.unwrap_or_default(), name_contains: filter.name_contains }
+    }
+}

@@ -1,0 +1,5 @@
+//! The types of the schema, one module per noun.
+
+pub mod blocker;
+pub mod client;
+mod words;

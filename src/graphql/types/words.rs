@@ -1,0 +1,89 @@
+//! The domain's closed sets of words as GraphQL enums: same words, same descriptions, written once.
+
+use std::borrow::Cow;
+
+use async_graphql::{
+    ContextSelectionSet, InputType, InputValueError, InputValueResult, Name, OutputType, Positioned, ServerResult,
+    Value,
+    indexmap::IndexMap,
+    parser::types::Field,
+    registry::{EnumBuilder, MetaEnumValue, MetaTypeId, Registry},
+};
+
+/// The first paragraph of a doc comment on one line; what follows it is for readers of the code.
+fn summary(doc: &str) -> String {
+    let lines = doc.lines().map(str::trim).take_while(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+fn items(words: &[&str], docs: &[&str]) -> IndexMap<String, MetaEnumValue> {
+    let value = |(word, doc): (&&str, &&str)| {
+        let mut value = MetaEnumValue::new(*word);
+        value.description = Some(summary(doc));
+        ((*word).to_owned(), value)
+    };
+    words.iter().zip(docs).map(value).collect()
+}
+
+fn parse<T: std::str::FromStr + InputType>(value: Option<Value>) -> InputValueResult<T> {
+    let value = value.unwrap_or_default();
+    let word = match &value {
+        Value::Enum(name) => name.as_str(),
+        Value::String(text) => text.as_str(),
+        _ => return Err(InputValueError::expected_type(value)),
+    };
+    word.parse().map_err(|_unknown| InputValueError::custom(format!("`{word}` is not one of its values")))
+}
+
+macro_rules! enums {
+    ($($ty:ty as $name:literal,)+) => {$(
+        impl InputType for $ty {
+            type RawValueType = Self;
+
+            fn type_name() -> Cow<'static, str> {
+                Cow::Borrowed($name)
+            }
+
+            fn create_type_info(registry: &mut Registry) -> String {
+                registry.create_input_type::<Self, _>(MetaTypeId::Enum, |_| {
+                    let words: Vec<_> = Self::ALL.iter().map(|word| word.as_str()).collect();
+                    EnumBuilder::new($name, items(&words, Self::DOCS))
+                        .description(Some(summary(Self::DOC)))
+                        .rust_typename(std::any::type_name::<Self>())
+                        .build()
+                })
+            }
+
+            fn parse(value: Option<Value>) -> InputValueResult<Self> {
+                parse(value)
+            }
+
+            fn to_value(&self) -> Value {
+                Value::Enum(Name::new(self.as_str()))
+            }
+
+            fn as_raw_value(&self) -> Option<&Self::RawValueType> {
+                Some(self)
+            }
+        }
+
+        impl OutputType for $ty {
+            fn type_name() -> Cow<'static, str> {
+                <Self as InputType>::type_name()
+            }
+
+            fn create_type_info(registry: &mut Registry) -> String {
+                <Self as InputType>::create_type_info(registry)
+            }
+
+            async fn resolve(&self, _: &ContextSelectionSet<'_>, _: &Positioned<Field>) -> ServerResult<Value> {
+                Ok(self.to_value())
+            }
+        }
+    )+};
+}
+
+enums! {
+    crate::domain::client::ClientStage as "ClientStage",
+    crate::domain::role::Role as "Role",
+}

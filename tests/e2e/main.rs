@@ -1,0 +1,6 @@
+//! Gangway as its callers see it: every test asks through GraphQL, on SQLite and on PostgreSQL.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+
+mod support;
+
+mod client;
