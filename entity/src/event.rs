@@ -11,6 +11,7 @@ pub struct Model {
     pub id: Uuid,
     pub position: Option<i64>,
     pub leaf_hash: Option<Vec<u8>>,
+    pub tree_root: Option<Vec<u8>>,
     pub at: DateTimeUtc,
     pub kind: String,
     pub actor: String,

@@ -27,6 +27,7 @@ pub mod job_plan;
 pub mod job_target;
 pub mod log_checkpoint;
 pub mod log_head;
+pub mod log_subtree;
 pub mod process;
 pub mod process_review;
 pub mod process_version;

@@ -488,8 +488,11 @@ CREATE TABLE event (
     -- visible out of this order. The cursor is `position`.
     sequence {sequence},
     id {uuid} NOT NULL UNIQUE,
+    -- These three are null until the event is sealed: its place in the log, the hash of its leaf, and the
+    -- root of the tree that ends with it. The root says which row is the first that does not belong.
     position bigint UNIQUE,
     leaf_hash {bytes},
+    tree_root {bytes},
     at {instant} NOT NULL,
     kind text NOT NULL,
     actor text NOT NULL,
@@ -515,6 +518,15 @@ CREATE TABLE log_head (
     frontier {bytes} NOT NULL
 );
 INSERT INTO log_head (id, size, frontier) VALUES (1, 0, '');
+
+-- The hash of every perfect subtree of 256, 65536, ... leaves, so that a proof reads some hundred rows,
+-- however long the log is.
+CREATE TABLE log_subtree (
+    level integer NOT NULL,
+    number bigint NOT NULL,
+    hash {bytes} NOT NULL,
+    PRIMARY KEY (level, number)
+);
 
 CREATE TABLE log_checkpoint (
     size bigint PRIMARY KEY,
