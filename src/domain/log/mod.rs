@@ -6,6 +6,7 @@
 //! * [`frontier`]: the right edge of a growing tree; all that has to be kept in order to append and to
 //!   know the root.
 //! * [`proof`]: inclusion and consistency proofs, made and checked.
+//! * [`audit`]: going through a log row by row.
 //! * [`note`], [`checkpoint`]: the signed text that fixes size and root at one moment.
 //!
 //! Positions count from 0; a position is the index of a leaf, so it needs no place in the leaf itself: a
@@ -18,6 +19,7 @@
 //! RFC 9162 section 2 (the tree of RFC 6962), RFC 8785 (canonical JSON), C2SP `signed-note` and
 //! `tlog-checkpoint`.
 
+pub mod audit;
 pub mod checkpoint;
 pub mod frontier;
 pub mod hash;
@@ -25,6 +27,7 @@ pub mod leaf;
 pub mod note;
 pub mod proof;
 
+pub use audit::{Audit, AuditRow, Defect, Finding, Verification};
 pub use checkpoint::Checkpoint;
 pub use frontier::Frontier;
 pub use hash::{Node, NodeHash};
