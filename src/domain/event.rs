@@ -21,7 +21,10 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use crate::ids::{ClientId, EventId, JobId};
+use crate::{
+    domain::page::{End, LIMIT_DEFAULT},
+    ids::{ActorId, ClientId, EventId, JobId},
+};
 
 words! {
     /// What happened, as `noun.participle`.
@@ -342,8 +345,8 @@ pub struct Event {
     pub at: DateTime<Utc>,
     /// What happened: a word of [`EventKind`], or one that only a newer version of this program knows.
     pub kind: String,
-    /// Who did it: `usr_…`, `key_…` or `system`.
-    pub actor: String,
+    /// Who did it.
+    pub actor: ActorId,
     /// The client it concerns.
     pub client_id: Option<ClientId>,
     /// The noun it happened to, as a printed id.
@@ -411,6 +414,68 @@ impl FromStr for EventCursor {
     }
 }
 
+/// Which events are meant. Everything that is set must fit; the empty filter fits every event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Those that concern this client.
+    pub client_id: Option<ClientId>,
+    /// Those that happened to this noun, by its printed id.
+    pub subject_id: Option<String>,
+    /// Those of one of these kinds; all kinds when empty.
+    pub kinds: Vec<EventKind>,
+    /// Those that happened in the course of this job.
+    pub job_id: Option<JobId>,
+    /// Those that this actor did.
+    pub actor: Option<ActorId>,
+    /// Those that happened at this instant or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Those that happened before this instant.
+    pub until: Option<DateTime<Utc>>,
+}
+
+impl EventFilter {
+    /// Whether `event` is meant.
+    pub fn fits(&self, event: &Event) -> bool {
+        self.client_id.is_none_or(|client| event.client_id == Some(client))
+            && self.subject_id.as_ref().is_none_or(|subject| event.subject_id == *subject)
+            && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind.as_str() == event.kind))
+            && self.job_id.is_none_or(|job| event.job_id == Some(job))
+            && self.actor.is_none_or(|actor| event.actor == actor)
+            && self.since.is_none_or(|since| event.at >= since)
+            && self.until.is_none_or(|until| event.at < until)
+    }
+}
+
+/// What part of the timeline is asked for. The timeline runs forward: the oldest event comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventWindow {
+    /// How many events, from 1 to [`LIMIT_MAX`](crate::domain::page::LIMIT_MAX).
+    pub limit: u32,
+    /// From which end.
+    pub end: End,
+    /// Only events after the one with this cursor.
+    pub after: Option<EventCursor>,
+    /// Only events before the one with this cursor.
+    pub before: Option<EventCursor>,
+}
+
+impl Default for EventWindow {
+    fn default() -> Self {
+        Self { limit: LIMIT_DEFAULT, end: End::First, after: None, before: None }
+    }
+}
+
+/// The next few events of a reader that follows the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventBatch {
+    /// In order; those that the reader's filter leaves out are missing.
+    pub events: Vec<Event>,
+    /// Where the reader goes on.
+    pub next: EventCursor,
+    /// Whether the reader has seen everything that was sealed when it asked.
+    pub is_end: bool,
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may panic")]
@@ -447,6 +512,43 @@ mod tests {
         for text in ["", "1", "AAAAAAAAAAA=", "AAAAAAAAAA", "_wAAAAAAAAA", "evt_01h455vb4pex5vsknk084sn02q", "é"] {
             assert_eq!(text.parse::<EventCursor>(), Err(ParseCursorError), "{text}");
         }
+    }
+
+    #[test]
+    fn a_filter_fits_when_everything_that_is_set_does() {
+        let (client, other) = (ClientId::from(Uuid::from_u128(1)), ClientId::from(Uuid::from_u128(2)));
+        let at = DateTime::from_timestamp_millis(1_000).unwrap();
+        let event = Event {
+            id: Uuid::nil().into(),
+            position: 0,
+            at,
+            kind: "client.created".to_owned(),
+            actor: ActorId::System,
+            client_id: Some(client),
+            subject_id: client.to_string(),
+            job_id: None,
+            cause_id: None,
+            summary: String::new(),
+            payload: Map::new(),
+        };
+        let fits = |filter: EventFilter| filter.fits(&event);
+        let all = EventFilter {
+            client_id: Some(client),
+            subject_id: Some(client.to_string()),
+            kinds: vec![EventKind::ClientUpdated, EventKind::ClientCreated],
+            job_id: None,
+            actor: Some(ActorId::System),
+            since: Some(at),
+            until: Some(at + chrono::TimeDelta::milliseconds(1)),
+        };
+        assert!(fits(EventFilter::default()) && fits(all.clone()));
+        assert!(!fits(EventFilter { client_id: Some(other), ..all.clone() }));
+        assert!(!fits(EventFilter { subject_id: Some(other.to_string()), ..all.clone() }));
+        assert!(!fits(EventFilter { kinds: vec![EventKind::ClientUpdated], ..all.clone() }));
+        assert!(!fits(EventFilter { job_id: Some(Uuid::nil().into()), ..all.clone() }));
+        assert!(!fits(EventFilter { actor: Some(ActorId::User(Uuid::nil().into())), ..all.clone() }));
+        assert!(!fits(EventFilter { since: all.until, ..all.clone() }));
+        assert!(!fits(EventFilter { until: all.since, ..all }));
     }
 
     #[test]

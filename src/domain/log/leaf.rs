@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::NodeHash;
 use crate::{
     domain::event::{Event, exact_numbers},
-    ids::{ClientId, EventId, JobId},
+    ids::{ActorId, ClientId, EventId, JobId},
 };
 
 #[derive(Serialize)]
@@ -19,7 +19,7 @@ struct Text<'a> {
     id: EventId,
     at: String,
     kind: &'a str,
-    actor: &'a str,
+    actor: ActorId,
     client_id: Option<ClientId>,
     subject_id: &'a str,
     job_id: Option<JobId>,
@@ -39,7 +39,7 @@ pub fn text(event: &Event) -> Result<Vec<u8>, serde_json::Error> {
         id: event.id,
         at: printed(event.at),
         kind: &event.kind,
-        actor: &event.actor,
+        actor: event.actor,
         client_id: event.client_id,
         subject_id: &event.subject_id,
         job_id: event.job_id,
@@ -79,7 +79,7 @@ mod tests {
             id: Uuid::from_u128(1).into(),
             at: DateTime::from_timestamp_millis(1_795_000_000_120).unwrap(),
             kind: "client.created".into(),
-            actor: "system".into(),
+            actor: ActorId::System,
             client_id: Some(Uuid::from_u128(2).into()),
             subject_id: "cli_00000000000000000000000002".into(),
             job_id: None,
@@ -109,7 +109,7 @@ mod tests {
             |event| event.at += TimeDelta::milliseconds(1),
             |event| event.at += TimeDelta::microseconds(1),
             |event| event.kind.push('x'),
-            |event| event.actor.push('x'),
+            |event| event.actor = ActorId::User(Uuid::from_u128(9).into()),
             |event| event.client_id = None,
             |event| event.subject_id.push('x'),
             |event| event.job_id = Some(Uuid::from_u128(9).into()),
