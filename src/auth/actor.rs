@@ -32,6 +32,12 @@ impl Actor {
         }
     }
 
+    /// A caller of any kind, for the unit tests of other modules.
+    #[cfg(test)]
+    pub(crate) fn for_test(id: ActorId, roles: impl IntoIterator<Item = Role>, scope: ClientScope) -> Self {
+        Self { id, name: id.to_string(), roles: roles.into_iter().collect(), scope, expires_at: None }
+    }
+
     /// Whether it acts as `role`.
     pub fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)

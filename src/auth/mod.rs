@@ -5,16 +5,27 @@
 //! without one; whatever the permission table does not allow is refused.
 //!
 //! Deliberately absent: rules that depend on more than the role (a step's own role, four eyes, the
-//! state of a noun). They need rows, so `app` decides them.
+//! state of a noun). They need rows, so `app` decides them. Passwords: people sign in elsewhere.
 
 pub mod actor;
+pub mod api_key;
+pub mod authenticator;
+pub mod claims;
+pub mod development;
+pub mod jwks;
+pub mod jwt;
+pub mod keys;
 pub mod permission;
 mod permission_table;
 pub mod scope;
+#[cfg(test)]
+mod tests;
 
 use async_trait::async_trait;
 
 pub use actor::Actor;
+pub use authenticator::Authenticator;
+pub use jwt::{Issuer, TokenVerifier};
 pub use permission::Permission;
 pub use scope::ClientScope;
 

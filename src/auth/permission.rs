@@ -132,7 +132,7 @@ fn section(surface: Surface, title: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
     use std::collections::{BTreeSet, HashSet};
 
     use super::*;
@@ -141,8 +141,7 @@ mod tests {
     const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/permissions.md");
 
     fn acting_as(role: Role) -> Actor {
-        let roles = BTreeSet::from([role]);
-        Actor { id: ActorId::System, name: String::new(), roles, scope: ClientScope::for_test([]), expires_at: None }
+        Actor::for_test(ActorId::System, [role], ClientScope::for_test([]))
     }
 
     #[test]

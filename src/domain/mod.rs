@@ -115,6 +115,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 pub mod agreement;
 pub mod certificate;
 pub mod client;
