@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 use std::{collections::BTreeMap, fs};
 
 use super::*;

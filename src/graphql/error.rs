@@ -1,7 +1,7 @@
 //! From [`Error`] to an answer: what a caller can mend goes into the payload's `userErrors`, everything
 //! else becomes a top-level error with a code, and the cause goes to the log and nowhere else.
 
-use async_graphql::{Enum, ErrorExtensions, Interface, SimpleObject};
+use async_graphql::{Enum, ErrorExtensions, Interface, SimpleObject, resolver_utils::EnumType};
 
 use crate::{
     error::{Conflict, Error, Unavailable},
@@ -45,6 +45,18 @@ pub enum ErrorCode {
     UpstreamUnavailable,
     /// A fault of the server; the request id finds it in the log.
     Internal,
+}
+
+impl ErrorCode {
+    /// The code as answers and metrics show it.
+    pub fn as_str(self) -> &'static str {
+        Self::items().iter().find(|item| item.value == self).map_or("INTERNAL", |item| item.name)
+    }
+
+    /// The code that answers show as `text`.
+    pub fn find(text: &str) -> Option<Self> {
+        Self::items().iter().find(|item| item.name == text).map(|item| item.value)
+    }
 }
 
 /// Something the caller can mend.

@@ -14,6 +14,8 @@ use crate::{app::App, auth::Actor};
 pub mod connection;
 pub mod context;
 pub mod error;
+pub mod extensions;
+pub mod guard;
 pub mod id;
 pub mod loaders;
 pub mod mutation;

@@ -195,7 +195,6 @@ fn escaped(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use std::{
         io,
         sync::{Arc, Mutex},

@@ -1,0 +1,197 @@
+//! Refusing a document before anything walks it, and marking how far a request got.
+
+use std::{
+    any::TypeId,
+    collections::HashSet,
+    sync::{Arc, OnceLock},
+};
+
+use async_graphql::{
+    Pos, Positioned, Request, Response, ServerError, ServerResult, ValidationResult, Value, Variables,
+    async_trait::async_trait,
+    extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute, NextPrepareRequest, NextValidation},
+    parser::types::{ExecutableDocument, OperationDefinition, Selection, SelectionSet},
+};
+
+use super::{
+    finish::refusal,
+    progress::{Phase, Progress},
+};
+use crate::graphql::{
+    error::ErrorCode,
+    guard::{Limits, Refusal, weigh},
+};
+
+/// How the library begins to say that an argument's value does not fit its type.
+const WRONG_VALUE: &str = "Invalid value for argument";
+
+/// Weighs every document before the library's own checks, which expand its fragments, can see it.
+#[derive(Clone, Copy, Debug)]
+pub struct DocumentGuard {
+    limits: Limits,
+}
+
+impl DocumentGuard {
+    /// A guard that holds documents against `limits`.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits }
+    }
+}
+
+impl ExtensionFactory for DocumentGuard {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Watch { limits: self.limits, progress: OnceLock::new(), from_variables: OnceLock::new() })
+    }
+}
+
+/// The guard of one request.
+struct Watch {
+    limits: Limits,
+    progress: OnceLock<Progress>,
+    /// Where the document's arguments stand whose values come from variables.
+    from_variables: OnceLock<HashSet<Pos>>,
+}
+
+impl Watch {
+    fn reach(&self, phase: Phase) {
+        if let Some(progress) = self.progress.get() {
+            progress.reach(phase);
+        }
+    }
+
+    /// Whether `error` is about the value of a variable, and not about the document.
+    fn is_about_a_variable(&self, error: &ServerError) -> bool {
+        let is_there = |pos: &Pos| self.from_variables.get().is_some_and(|places| places.contains(pos));
+        error.message.starts_with(WRONG_VALUE) && error.locations.iter().any(is_there)
+    }
+}
+
+#[async_trait]
+impl Extension for Watch {
+    async fn prepare_request(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        request: Request,
+        next: NextPrepareRequest<'_>,
+    ) -> ServerResult<Request> {
+        if let Some(progress) = request.data.get(&TypeId::of::<Progress>()).and_then(|data| data.downcast_ref()) {
+            // Set once: an extension is made for one request.
+            _ = self.progress.set(Progress::clone(progress));
+        }
+        let mut request = next.run(ctx, request).await?;
+        if request.query.len() > self.limits.bytes {
+            let too_long = Refusal::TooMuch { what: "bytes", limit: self.limits.bytes as u64 };
+            return Err(refusal(ErrorCode::QueryTooComplex, too_long.message()));
+        }
+        let variables = request.variables.clone();
+        let operation = request.operation_name.clone();
+        let document = request.parsed_query()?;
+        self.reach(Phase::Parsed);
+        let weight = weigh(document, &variables, Some(&ctx.schema_env.registry), &self.limits).map_err(|refused| {
+            let code = match refused {
+                Refusal::TooMuch { .. } => ErrorCode::QueryTooComplex,
+                Refusal::Cycle(_) => ErrorCode::GraphqlValidationFailed,
+            };
+            refusal(code, refused.message())
+        })?;
+        if let Some(progress) = self.progress.get() {
+            progress.weighed(weight.cost);
+        }
+        refuse_missing_variables(document, operation.as_deref(), &variables)?;
+        _ = self.from_variables.set(arguments_from_variables(document));
+        Ok(request)
+    }
+
+    async fn validation(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        let mut result = next.run(ctx).await;
+        match &mut result {
+            Ok(_) => self.reach(Phase::Validated),
+            Err(errors) => {
+                errors.truncate(self.limits.errors);
+                for error in errors {
+                    if self.is_about_a_variable(error) {
+                        let extensions = error.extensions.get_or_insert_default();
+                        extensions.set("code", ErrorCode::BadUserInput.as_str());
+                    }
+                }
+            }
+        }
+        result
+    }
+
+    async fn execute(&self, ctx: &ExtensionContext<'_>, operation: Option<&str>, next: NextExecute<'_>) -> Response {
+        self.reach(Phase::Executed);
+        next.run(ctx, operation).await
+    }
+}
+
+/// The operation of `document` that is to run: the one `name` names, or the only one.
+pub(super) fn chosen<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Option<&'a Positioned<OperationDefinition>> {
+    let mut operations = document.operations.iter();
+    match name {
+        Some(name) => operations.find(|(own, _)| own.is_some_and(|own| own == name)).map(|(_, operation)| operation),
+        None if operations.len() == 1 => operations.next().map(|(_, operation)| operation),
+        None => None,
+    }
+}
+
+/// A variable that must be given and is not would only show once resolvers run; it is a fault of the
+/// request as a whole.
+///
+/// # Source
+/// GraphQL specification, 6.1.2 (coercing variable values).
+fn refuse_missing_variables(
+    document: &ExecutableDocument,
+    operation: Option<&str>,
+    variables: &Variables,
+) -> ServerResult<()> {
+    let Some(operation) = chosen(document, operation) else { return Ok(()) };
+    for definition in &operation.node.variable_definitions {
+        let definition = &definition.node;
+        let name = &definition.name.node;
+        let is_given = match variables.get(name.as_str()) {
+            Some(value) => *value != Value::Null,
+            None => definition.default_value.is_some(),
+        };
+        if !is_given && !definition.var_type.node.nullable {
+            let message = format!("The variable ${name} of type {} must be given.", definition.var_type.node);
+            let mut error = refusal(ErrorCode::BadUserInput, message);
+            error.locations.push(definition.name.pos);
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+fn arguments_from_variables(document: &ExecutableDocument) -> HashSet<Pos> {
+    let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
+    let mut places = HashSet::new();
+    for set in operations.chain(fragments) {
+        collect(set, &mut places);
+    }
+    places
+}
+
+/// Walks what is written, not what it expands to; the parser bounds the nesting.
+fn collect(set: &SelectionSet, places: &mut HashSet<Pos>) {
+    for item in &set.items {
+        match &item.node {
+            Selection::Field(field) => {
+                let arguments = field.node.arguments.iter();
+                let varying = arguments.filter(|(_, value)| value.node.clone().into_const().is_none());
+                places.extend(varying.map(|(name, _)| name.pos));
+                collect(&field.node.selection_set.node, places);
+            }
+            Selection::InlineFragment(inline) => collect(&inline.node.selection_set.node, places),
+            Selection::FragmentSpread(_) => {}
+        }
+    }
+}
