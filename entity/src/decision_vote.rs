@@ -10,6 +10,7 @@ pub struct Model {
     pub decision_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     pub voter: String,
+    pub position: i32,
     pub role: String,
     pub verdict: String,
     pub comment: Option<String>,

@@ -13,6 +13,7 @@ pub mod client;
 pub mod contact;
 pub mod decision;
 pub mod decision_delegation;
+pub mod decision_role;
 pub mod decision_vote;
 pub mod engagement;
 pub mod event;

@@ -182,6 +182,56 @@ pub struct Decision {
     pub revision: i32,
 }
 
+/// Everything that was answered to a question so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// The votes, in the order they were cast.
+    pub votes: Vec<Vote>,
+    /// Who handed a right to vote to whom.
+    pub delegations: Vec<Delegation>,
+}
+
+/// Which questions a list holds. Empty fields allow everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DecisionFilter {
+    /// Only these states, as they are now: a question whose time is over counts as expired.
+    pub states: Vec<DecisionState>,
+    /// Only these kinds.
+    pub kinds: Vec<DecisionKind>,
+    /// Only those about this client.
+    pub client_id: Option<ClientId>,
+    /// Only those asked in this run.
+    pub engagement_id: Option<EngagementId>,
+    /// Only those that ask one of these roles.
+    pub asks: Vec<Role>,
+    /// Only those whose next vote this person may cast.
+    pub awaits: Option<Voter>,
+}
+
+/// Somebody who may be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voter {
+    /// Who.
+    pub id: ActorId,
+    /// In which roles.
+    pub roles: BTreeSet<Role>,
+}
+
+impl Decision {
+    /// Where it stands at `now`: its time may be over before anybody wrote that down.
+    pub fn state_at(&self, now: DateTime<Utc>) -> DecisionState {
+        if self.state == DecisionState::Open && self.expires_at.is_some_and(|expires_at| expires_at <= now) {
+            return DecisionState::Expired;
+        }
+        self.state
+    }
+
+    /// The question with what was answered to it.
+    pub fn with<'a>(&'a self, answers: &'a Answers) -> Ballot<'a> {
+        Ballot { decision: self, votes: &answers.votes, delegations: &answers.delegations }
+    }
+}
+
 impl DecisionKind {
     /// Who must agree, unless the subject asks for more (an exception on a security step does).
     ///
@@ -250,6 +300,20 @@ impl Rule {
         Ok(())
     }
 
+    /// Every role that is asked.
+    pub fn roles(&self) -> impl Iterator<Item = Role> {
+        self.requirements.iter().flat_map(|requirement| requirement.any_of.iter().copied())
+    }
+
+    /// Whether whoever meets this rule has met `floor` too: each of its requirements comes back here with
+    /// no other roles and no smaller quorum.
+    pub fn is_at_least(&self, floor: &Self) -> bool {
+        let is_as_strict = |mine: &Requirement, asked: &Requirement| {
+            mine.quorum >= asked.quorum && mine.any_of.iter().all(|role| asked.any_of.contains(role))
+        };
+        floor.requirements.iter().all(|asked| self.requirements.iter().any(|mine| is_as_strict(mine, asked)))
+    }
+
     /// The requirement that a vote in `role` counts for.
     fn place_of(&self, role: Role) -> Option<usize> {
         self.requirements.iter().position(|requirement| requirement.any_of.contains(&role))
@@ -286,6 +350,19 @@ pub fn outcome(rule: &Rule, requester: ActorId, votes: &[Vote]) -> Outcome {
     let counts = tally(rule, requester, votes);
     let is_met = !counts.is_empty() && rule.requirements.iter().zip(&counts).all(|(needed, got)| *got >= needed.quorum);
     if is_met { Outcome::Granted } else { Outcome::Open }
+}
+
+/// The roles whose votes are missing now. None when the question is answered; with an ordered rule only
+/// those whose turn it is.
+pub fn awaited(rule: &Rule, requester: ActorId, votes: &[Vote]) -> BTreeSet<Role> {
+    if outcome(rule, requester, votes) != Outcome::Open {
+        return BTreeSet::new();
+    }
+    let counts = tally(rule, requester, votes);
+    let is_missing =
+        |place: usize, requirement: &Requirement| counts[place] < requirement.quorum && rule.is_turn_of(place, &counts);
+    let missing = rule.requirements.iter().enumerate().filter(|(place, requirement)| is_missing(*place, requirement));
+    missing.flat_map(|(_, requirement)| requirement.any_of.iter().copied()).collect()
 }
 
 /// A question with what was answered so far.
@@ -334,10 +411,29 @@ impl Ballot<'_> {
         }
     }
 
-    /// The first role of the rule in which `actor` may vote at `now`.
-    pub fn voting_role(&self, actor: ActorId, roles: &BTreeSet<Role>, now: DateTime<Utc>) -> Option<Role> {
-        let asked = self.decision.rule.requirements.iter().flat_map(|requirement| &requirement.any_of);
-        asked.copied().find(|role| self.may_vote(actor, roles, *role, now).is_ok())
+    /// The role in which `actor`, who holds `roles`, votes at `now` unless it names another one: one whose
+    /// vote is missing, or else the first it may vote in.
+    ///
+    /// # Errors
+    /// [`Refused`], with the reason for the role that is closest to being allowed.
+    pub fn voting_role(&self, actor: ActorId, roles: &BTreeSet<Role>, now: DateTime<Utc>) -> Result<Role, Refused> {
+        let rule = &self.decision.rule;
+        let missing = awaited(rule, self.decision.requested_by, self.votes);
+        let mut allowed = rule.roles().filter(|role| self.may_vote(actor, roles, *role, now).is_ok()).peekable();
+        let first = allowed.peek().copied();
+        if let Some(role) = allowed.find(|role| missing.contains(role)).or(first) {
+            return Ok(role);
+        }
+        let was_handed = |role: &Role| self.delegations.iter().any(|d| d.delegate == actor && d.role == *role);
+        let closest = rule.roles().find(|role| roles.contains(role) || was_handed(role)).or(rule.roles().next());
+        let role = closest.ok_or_else(|| Refused::new("Nobody is asked here."))?;
+        self.may_vote(actor, roles, role, now).map(|()| role)
+    }
+
+    /// Whether a vote of `actor`, who holds `roles`, is missing at `now`.
+    pub fn awaits(&self, actor: ActorId, roles: &BTreeSet<Role>, now: DateTime<Utc>) -> bool {
+        let missing = awaited(&self.decision.rule, self.decision.requested_by, self.votes);
+        missing.into_iter().any(|role| self.may_vote(actor, roles, role, now).is_ok())
     }
 
     /// Whether `actor`, who holds `roles`, may hand its vote in `role` to `delegate` at `now`.

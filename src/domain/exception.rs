@@ -243,7 +243,27 @@ pub struct Exception {
     pub revision: i32,
 }
 
+/// Which exceptions a list holds. Empty fields allow everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExceptionFilter {
+    /// Only these states, as they are now: one whose time is over counts as expired.
+    pub states: Vec<ExceptionState>,
+    /// Only these types.
+    pub types: Vec<ExceptionType>,
+    /// Only those about this client.
+    pub client_id: Option<ClientId>,
+    /// Only those raised in this run.
+    pub engagement_id: Option<EngagementId>,
+    /// Only those about this step.
+    pub step_id: Option<StepId>,
+}
+
 impl Exception {
+    /// Where it stands at `now`: its time may be over before anybody wrote that down.
+    pub fn state_at(&self, now: DateTime<Utc>) -> ExceptionState {
+        if self.state.is_open() && self.expires_at <= now { ExceptionState::Expired } else { self.state }
+    }
+
     /// Whether it allows at `now` what it was asked for.
     pub fn is_in_force(&self, now: DateTime<Utc>) -> bool {
         self.state.is_granted() && now < self.expires_at

@@ -236,16 +236,30 @@ CREATE TABLE decision (
 CREATE INDEX decision_subject ON decision (subject_id, requested_at);
 CREATE INDEX decision_engagement ON decision (engagement_id, requested_at, id);
 CREATE INDEX decision_open ON decision (requested_at, id) WHERE state = 'OPEN';
+CREATE INDEX decision_expiry ON decision (expires_at) WHERE state = 'OPEN';
 CREATE INDEX decision_requested ON decision (requested_at, id);
+
+-- The roles a decision asks, taken from its rule so that an inbox is found by an index. Awaited are those whose
+-- vote is missing now; none once it is decided.
+CREATE TABLE decision_role (
+    decision_id {uuid} NOT NULL REFERENCES decision (id),
+    role text NOT NULL,
+    is_awaited boolean NOT NULL,
+    PRIMARY KEY (decision_id, role)
+);
+CREATE INDEX decision_role_awaited ON decision_role (role, decision_id) WHERE is_awaited;
 
 CREATE TABLE decision_vote (
     decision_id {uuid} NOT NULL REFERENCES decision (id),
+    -- Votes count in the order they were cast, and two may share an instant.
+    position integer NOT NULL,
     voter text NOT NULL,
     role text NOT NULL,
     verdict text NOT NULL CHECK (verdict IN ('GRANT', 'REFUSE')),
     comment text,
     voted_at {instant} NOT NULL,
-    PRIMARY KEY (decision_id, voter)
+    PRIMARY KEY (decision_id, voter),
+    UNIQUE (decision_id, position)
 );
 
 CREATE TABLE decision_delegation (
@@ -317,6 +331,7 @@ CREATE TABLE exception (
 );
 CREATE INDEX exception_engagement ON exception (engagement_id, requested_at, id);
 CREATE INDEX exception_requested ON exception (requested_at, id);
+CREATE INDEX exception_expiry ON exception (expires_at) WHERE state IN ('REQUESTED', 'APPROVED');
 
 -- The ledger --------------------------------------------------------------------------------------
 
