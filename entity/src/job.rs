@@ -28,6 +28,7 @@ pub struct Model {
     pub lease_until: Option<DateTimeUtc>,
     pub is_cancel_requested: bool,
     pub progress: Json,
+    pub progressed_at: Option<DateTimeUtc>,
     pub checkpoint: Option<Json>,
     pub result: Option<Json>,
     pub error: Option<Json>,

@@ -36,3 +36,4 @@ pub mod recipient_key;
 pub mod stakeholder;
 pub mod step;
 pub mod user;
+pub mod worker;

@@ -30,9 +30,15 @@ use crate::{
 };
 
 pub(crate) mod client;
+mod dialect;
 pub(crate) mod idempotency;
+pub(crate) mod job;
 pub(crate) mod log;
 mod page;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod worker;
+
 pub(crate) use page::{Sort, counted, fetch};
 
 /// How long a caller is asked to wait when the database does not answer.

@@ -440,6 +440,8 @@ CREATE TABLE job (
     lease_until {instant},
     is_cancel_requested boolean NOT NULL,
     progress {json} NOT NULL,
+    -- When progress last moved (database clock): a job that runs and does not move is stalled.
+    progressed_at {instant},
     checkpoint {json},
     result {json},
     error {json},
@@ -479,6 +481,19 @@ CREATE TABLE job_target (
 );
 CREATE INDEX job_target_state ON job_target (job_id, state, position);
 CREATE INDEX job_target_holding ON job_target (holding_id);
+
+-- Who is there to work: one row per running process, renewed with its heart-beat, gone with a clean stop.
+CREATE TABLE worker (
+    id {uuid} PRIMARY KEY,
+    host text NOT NULL,
+    process_id integer NOT NULL,
+    slots integer NOT NULL,
+    busy integer NOT NULL,
+    is_draining boolean NOT NULL,
+    started_at {instant} NOT NULL,
+    -- Database clock, like every instant a lease is judged by.
+    seen_at {instant} NOT NULL
+);
 
 CREATE TABLE certificate (
     id {uuid} PRIMARY KEY,

@@ -29,7 +29,7 @@ pub use self::{
     outcome::{JobError, Outcome, RunAt, Settlement, Standing, settle},
     progress::{Meter, Progress, ProgressUnit},
     retry::{BACKOFF_BASE, BACKOFF_CAP, BACKOFF_FLOOR, backoff},
-    state::{JobState, Refused, Verb},
+    state::{JobState, Verb},
     target::{NewTarget, Target, TargetCounts, TargetState, TargetVerb, Verdict},
 };
 use crate::ids::{ActorId, ClientId, EngagementId, JobId, JobPlanId, StepId};

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{JobState, Refused, Verb, backoff};
+use super::{JobState, Verb, backoff};
+use crate::domain::Refused;
 
 /// What went wrong, in words a person can act on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +86,7 @@ impl Settlement {
     /// The state the job ends in.
     ///
     /// # Errors
-    /// `Refused` when a running job does not know the verb, which [`settle`] rules out.
+    /// [`Refused`] when a running job does not know the verb, which [`settle`] rules out.
     pub fn state(&self) -> Result<JobState, Refused> {
         JobState::Running.after(self.verb)
     }

@@ -1,5 +1,9 @@
 //! The states of a job, and every way from one to the next.
 
+use std::fmt;
+
+use crate::domain::Refused;
+
 words! {
     /// Where a job stands.
     JobState {
@@ -66,14 +70,23 @@ impl Verb {
     ];
 }
 
-/// A verb that a state does not know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a job that is {state} cannot take `{verb:?}`")]
-pub struct Refused {
-    /// The state.
-    pub state: JobState,
-    /// What was tried.
-    pub verb: Verb,
+impl fmt::Display for Verb {
+    /// The participle, as in "cannot be cancelled".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Claim => "claimed",
+            Self::Succeed => "done",
+            Self::SucceedPartly => "done in part",
+            Self::Fail => "given up",
+            Self::Retry => "put off after a failure",
+            Self::Wait => "put off",
+            Self::HandBack => "handed back",
+            Self::Rescue => "rescued",
+            Self::Cancel => "cancelled",
+            Self::Stop => "stopped",
+            Self::Restart => "ordered again",
+        })
+    }
 }
 
 impl JobState {
@@ -90,9 +103,9 @@ impl JobState {
     /// The state that follows `verb`.
     ///
     /// # Errors
-    /// `Refused` when this state does not know the verb.
+    /// [`Refused`] when this state does not know the verb.
     #[expect(clippy::match_same_arms, reason = "one line per way reads as the table it is")]
-    pub const fn after(self, verb: Verb) -> Result<Self, Refused> {
+    pub fn after(self, verb: Verb) -> Result<Self, Refused> {
         Ok(match (self, verb) {
             (Self::Queued | Self::Retrying | Self::Waiting, Verb::Claim) => Self::Running,
             (Self::Queued | Self::Retrying | Self::Waiting, Verb::Cancel) => Self::Cancelled,
@@ -108,7 +121,7 @@ impl JobState {
             (Self::Retrying | Self::Waiting | Self::Partial | Self::Failed | Self::Cancelled, Verb::Restart) => {
                 Self::Queued
             }
-            (state, verb) => return Err(Refused { state, verb }),
+            (state, verb) => return Err(Refused::new(format!("A job that is {state} cannot be {verb}."))),
         })
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::JobError;
+use crate::domain::Refused;
 use crate::ids::{ClientId, HoldingId, JobId, JobTargetId};
 
 words! {
@@ -67,21 +68,24 @@ impl TargetState {
         matches!(self, Self::Succeeded | Self::Failed | Self::Excepted | Self::Cancelled)
     }
 
-    /// The state that follows `verb`, or nothing when this state does not know the verb.
-    pub const fn after(self, verb: TargetVerb) -> Option<Self> {
-        match (self, verb) {
-            (Self::Pending | Self::Waiting | Self::Running | Self::Verifying, TargetVerb::Start) => Some(Self::Running),
-            (Self::Running | Self::Verifying, TargetVerb::Verify) => Some(Self::Verifying),
-            (Self::Verifying, TargetVerb::Succeed) => Some(Self::Succeeded),
-            (Self::Running | Self::Verifying | Self::Waiting, TargetVerb::Fail) => Some(Self::Failed),
-            (Self::Running | Self::Verifying, TargetVerb::Wait) => Some(Self::Waiting),
-            (Self::Failed | Self::Waiting, TargetVerb::Except) => Some(Self::Excepted),
-            (Self::Pending | Self::Running | Self::Verifying | Self::Waiting, TargetVerb::Cancel) => {
-                Some(Self::Cancelled)
+    /// The state that follows `verb`.
+    ///
+    /// # Errors
+    /// [`Refused`] when this state does not know the verb.
+    pub fn after(self, verb: TargetVerb) -> Result<Self, Refused> {
+        Ok(match (self, verb) {
+            (Self::Pending | Self::Waiting | Self::Running | Self::Verifying, TargetVerb::Start) => Self::Running,
+            (Self::Running | Self::Verifying, TargetVerb::Verify) => Self::Verifying,
+            (Self::Verifying, TargetVerb::Succeed) => Self::Succeeded,
+            (Self::Running | Self::Verifying | Self::Waiting, TargetVerb::Fail) => Self::Failed,
+            (Self::Running | Self::Verifying, TargetVerb::Wait) => Self::Waiting,
+            (Self::Failed | Self::Waiting, TargetVerb::Except) => Self::Excepted,
+            (Self::Pending | Self::Running | Self::Verifying | Self::Waiting, TargetVerb::Cancel) => Self::Cancelled,
+            (Self::Failed | Self::Cancelled, TargetVerb::Retry) => Self::Pending,
+            (state, verb) => {
+                return Err(Refused::new(format!("A target that is {state} cannot take `{verb:?}`.")));
             }
-            (Self::Failed | Self::Cancelled, TargetVerb::Retry) => Some(Self::Pending),
-            _ => None,
-        }
+        })
     }
 }
 
@@ -194,7 +198,6 @@ impl FromIterator<(TargetState, u32)> for TargetCounts {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use super::{TargetState::*, *};
 
     /// One row per state, one column per verb in the order of `TargetVerb::ALL`; a dot refuses.

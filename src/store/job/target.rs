@@ -1,0 +1,194 @@
+//! The targets of a job.
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QuerySelect, sea_query::Expr,
+};
+use serde_json::Value as Json;
+
+use crate::{
+    clock::Instant,
+    domain::job::{JobError, NewTarget, Target, TargetCounts, TargetState},
+    error::{Error, Result},
+    ids::{ClientId, JobId, JobTargetId},
+    store::{Tx, inconsistent, json, to_json, word},
+};
+
+use entity::job_target::{ActiveModel, Column, Entity, Model};
+
+const TABLE: &str = "job_target";
+/// Rows of one statement: far below the number of values either database takes.
+const CHUNK: usize = 500;
+
+fn target(row: Model) -> Result<Target> {
+    let id = JobTargetId::from(row.id);
+    let count = |column, value: i32| u32::try_from(value).ok().ok_or_else(|| inconsistent(TABLE, column, id));
+    Ok(Target {
+        id,
+        job_id: row.job_id.into(),
+        client_id: row.client_id.map(Into::into),
+        holding_id: row.holding_id.map(Into::into),
+        position: count("position", row.position)?,
+        name: row.name,
+        state: word(TABLE, "state", id, &row.state)?,
+        attempt: count("attempt", row.attempt)?,
+        details: row.details,
+        outcome: row.outcome,
+        error: row.error.map(|error| json::<JobError>(TABLE, "error", id, error)).transpose()?,
+        updated_at: row.updated_at,
+    })
+}
+
+/// Adds targets behind those the job has.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn add_targets(
+    tx: &Tx,
+    job: JobId,
+    client: Option<ClientId>,
+    targets: Vec<NewTarget>,
+    at: Instant,
+) -> Result<()> {
+    let last: Option<Option<i32>> = Entity::find()
+        .select_only()
+        .column_as(Column::Position.max(), "last")
+        .filter(Column::JobId.eq(job.uuid()))
+        .into_tuple()
+        .one(tx)
+        .await?;
+    let first = last.flatten().map_or(0, |last| last + 1);
+    let rows: Vec<_> = (first..).zip(targets).map(|(position, new)| row(job, client, position, new, at)).collect();
+    for chunk in rows.chunks(CHUNK) {
+        Entity::insert_many(chunk.to_vec()).exec_without_returning(tx).await?;
+    }
+    Ok(())
+}
+
+fn row(job: JobId, client: Option<ClientId>, position: i32, new: NewTarget, at: Instant) -> ActiveModel {
+    ActiveModel {
+        id: Set(new.id.uuid()),
+        job_id: Set(job.uuid()),
+        client_id: Set(client.map(Into::into)),
+        holding_id: Set(new.holding_id.map(Into::into)),
+        position: Set(position),
+        name: Set(new.name),
+        state: Set(TargetState::Pending.as_str().to_owned()),
+        attempt: Set(0),
+        details: Set(new.details),
+        outcome: Set(None),
+        error: Set(None),
+        updated_at: Set(at),
+    }
+}
+
+/// The target, locked for `tx`. It has to belong to `job`.
+///
+/// # Errors
+/// `NotFound` when the job has no such target.
+pub(crate) async fn get_target(tx: &Tx, job: JobId, id: JobTargetId) -> Result<Target> {
+    let select = Entity::find_by_id(id.uuid()).filter(Column::JobId.eq(job.uuid())).lock_exclusive();
+    let row = select.one(tx).await?.ok_or_else(|| Error::not_found("jobTarget", "id"))?;
+    target(row)
+}
+
+/// Writes what one step of work changed about a target, which `tx` has locked.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn change_target(tx: &Tx, changed: &Target) -> Result<()> {
+    let row = ActiveModel {
+        id: Set(changed.id.uuid()),
+        state: Set(changed.state.as_str().to_owned()),
+        attempt: Set(i32::try_from(changed.attempt).map_err(Error::internal)?),
+        details: Set(changed.details.clone()),
+        outcome: Set(changed.outcome.clone()),
+        error: Set(changed.error.as_ref().map(to_json).transpose()?),
+        updated_at: Set(changed.updated_at),
+        ..Default::default()
+    };
+    row.update(tx).await?;
+    Ok(())
+}
+
+/// Targets of `job` in one of `states` behind `position`, in order, at most `limit`.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn list_targets(
+    db: &impl ConnectionTrait,
+    job: JobId,
+    states: &[TargetState],
+    behind: Option<u32>,
+    limit: u64,
+) -> Result<Vec<Target>> {
+    let behind = behind.and_then(|position| i32::try_from(position).ok()).unwrap_or(-1);
+    let rows = Entity::find()
+        .filter(Column::JobId.eq(job.uuid()))
+        .filter(Column::State.is_in(words(states)))
+        .filter(Column::Position.gt(behind))
+        .order_by_asc(Column::Position)
+        .limit(limit)
+        .all(db)
+        .await?;
+    rows.into_iter().map(target).collect()
+}
+
+fn words(states: &[TargetState]) -> impl Iterator<Item = &'static str> {
+    states.iter().map(|state| state.as_str())
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    state: String,
+    count: i64,
+}
+
+/// How many targets of `job` stand where.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn count_targets(db: &impl ConnectionTrait, job: JobId) -> Result<TargetCounts> {
+    let counts = Entity::find()
+        .select_only()
+        .column(Column::State)
+        .column_as(Column::Id.count(), "count")
+        .filter(Column::JobId.eq(job.uuid()))
+        .group_by(Column::State)
+        .into_model::<Count>()
+        .all(db)
+        .await?;
+    counts
+        .into_iter()
+        .map(|count| Ok((word(TABLE, "state", job, &count.state)?, u32::try_from(count.count).unwrap_or(u32::MAX))))
+        .collect()
+}
+
+/// Says of every unfinished target of a job that stops that it was not done. Gives how many.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn cancel_targets(tx: &Tx, job: JobId, at: Instant) -> Result<u64> {
+    let live: Vec<_> = TargetState::ALL.iter().copied().filter(|state| !state.is_terminal()).collect();
+    set_state(tx, job, &live, TargetState::Cancelled, at).await
+}
+
+/// Puts targets of `job` that stand in one of `states` back to the start, their errors forgotten. Gives how
+/// many.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn retry_targets(tx: &Tx, job: JobId, states: &[TargetState], at: Instant) -> Result<u64> {
+    set_state(tx, job, states, TargetState::Pending, at).await
+}
+
+async fn set_state(tx: &Tx, job: JobId, from: &[TargetState], to: TargetState, at: Instant) -> Result<u64> {
+    let mut update = Entity::update_many()
+        .col_expr(Column::State, Expr::value(to.as_str()))
+        .col_expr(Column::UpdatedAt, Expr::value(at));
+    if to == TargetState::Pending {
+        update = update.col_expr(Column::Error, Expr::value(Option::<Json>::None));
+    }
+    let done = update.filter(Column::JobId.eq(job.uuid())).filter(Column::State.is_in(words(from))).exec(tx).await?;
+    Ok(done.rows_affected)
+}

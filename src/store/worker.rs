@@ -1,0 +1,79 @@
+//! Who is there to work. For people to see; no decision depends on it.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, EntityTrait, Value};
+
+use crate::{
+    clock::Instant,
+    error::Result,
+    ids::WorkerId,
+    store::{
+        Db,
+        dialect::{Dialect, millis},
+    },
+};
+
+/// What a worker says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Presence {
+    /// This run of the process.
+    pub(crate) worker: WorkerId,
+    /// The machine.
+    pub(crate) host: String,
+    /// The process on it.
+    pub(crate) process_id: u32,
+    /// How many jobs it can run at a time.
+    pub(crate) slots: u32,
+    /// How many it runs.
+    pub(crate) busy: u32,
+    /// Whether it takes up nothing more.
+    pub(crate) is_draining: bool,
+    /// When it began.
+    pub(crate) started_at: Instant,
+}
+
+/// Says that a worker is there.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn seen(db: &Db, presence: &Presence) -> Result<()> {
+    let dialect = Dialect::of(db.backend());
+    let sql = format!(
+        "INSERT INTO worker (id, host, process_id, slots, busy, is_draining, started_at, seen_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, {now}) \
+         ON CONFLICT (id) DO UPDATE SET busy = $5, is_draining = $6, seen_at = {now}",
+        now = dialect.now(),
+    );
+    let number = |value: u32| Value::from(i32::try_from(value).unwrap_or(i32::MAX));
+    let values: [Value; 7] = [
+        presence.worker.uuid().into(),
+        presence.host.clone().into(),
+        number(presence.process_id),
+        number(presence.slots),
+        number(presence.busy),
+        presence.is_draining.into(),
+        presence.started_at.into(),
+    ];
+    db.write().execute_raw(dialect.statement(sql, values)).await?;
+    Ok(())
+}
+
+/// Says that a worker has left.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn left(db: &Db, worker: WorkerId) -> Result<()> {
+    entity::worker::Entity::delete_by_id(worker.uuid()).exec(db.write()).await?;
+    Ok(())
+}
+
+/// Forgets workers that have been silent for `silence`. Gives how many.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn forget(db: &Db, silence: Duration) -> Result<u64> {
+    let dialect = Dialect::of(db.backend());
+    let sql = format!("DELETE FROM worker WHERE seen_at < {}", dialect.before("$1"));
+    Ok(db.write().execute_raw(dialect.statement(sql, [millis(silence)])).await?.rows_affected())
+}
