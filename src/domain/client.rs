@@ -187,7 +187,7 @@ impl FromStr for TimeZoneName {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        text.parse().map(Self).map_err(|_: chrono_tz::ParseError| {
+        text.parse().map(Self).map_err(|_unknown: chrono_tz::ParseError| {
             Invalid::new("This is not a time zone.")
                 .remedy("Give a name of the IANA time zone database, such as `America/New_York` or `UTC`.")
         })

@@ -74,7 +74,7 @@ fn runs(text: &str) -> impl Iterator<Item = &str> {
 /// Beginnings that makers of tokens document, with the number of characters that must follow.
 ///
 /// # Source
-/// GitHub, GitLab, Slack, Stripe, Google, AWS, `HashiCorp` Vault, `SendGrid`, npm, PyPI and Standard Webhooks
+/// GitHub, GitLab, Slack, Stripe, Google, AWS, `HashiCorp` Vault, `SendGrid`, npm, `PyPI` and Standard Webhooks
 /// documentation of their token formats.
 const TOKEN_BEGINNINGS: &[(&str, usize)] = &[
     ("ghp_", 20),
@@ -167,9 +167,9 @@ fn is_placeholder(word: &str) -> bool {
 /// how a sentence begins.
 fn classes(word: &str) -> usize {
     let has = |test: fn(&char) -> bool| usize::from(word.chars().any(|c| test(&c)));
-    let has_upper = usize::from(word.chars().skip(1).any(|c| c.is_uppercase()));
+    let has_upper = usize::from(word.chars().skip(1).any(char::is_uppercase));
     let has_mark = usize::from(word.chars().any(|c| !c.is_alphanumeric() && c != '-' && c != '\''));
-    has(|c| c.is_lowercase()) + has_upper + has(|c| c.is_ascii_digit()) + has_mark
+    has(|c| c.is_lowercase()) + has_upper + has(char::is_ascii_digit) + has_mark
 }
 
 /// Sixteen or more letters and digits that change between small, capital and digit as chance would have
@@ -208,7 +208,7 @@ fn is_password(word: &str) -> bool {
     let mixes = word.len() >= 8
         && has(|c| c.is_ascii_lowercase())
         && has(|c| c.is_ascii_uppercase())
-        && has(|c| c.is_ascii_digit())
+        && has(char::is_ascii_digit)
         && has(|c| "!#$%^*?~".contains(c));
     let plain: String = word.chars().map(undisguised).collect();
     let is_disguised = ["password", "passwort", "letmein", "welcome", "qwerty", "changeme"]
