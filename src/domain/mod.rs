@@ -3,6 +3,9 @@
 //! A state changes only through a method that can refuse. The same rules stand as constraints in
 //! the database; here they come with a reason a person can read.
 
+// A new state or kind must break every `match` that forgot it.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 use std::fmt::Display;
 
 /// A word that is not in its closed set.

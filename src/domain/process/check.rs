@@ -187,9 +187,9 @@ impl Content {
             }
             for key in free {
                 waiting.remove(key);
-                waiting.values_mut().for_each(|before| {
+                for before in waiting.values_mut() {
                     before.remove(key);
-                });
+                }
             }
         }
         if !waiting.is_empty() {
