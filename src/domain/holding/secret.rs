@@ -208,7 +208,7 @@ fn is_password(word: &str) -> bool {
     let mixes = word.len() >= 8
         && has(|c| c.is_ascii_lowercase())
         && has(|c| c.is_ascii_uppercase())
-        && has(char::is_ascii_digit)
+        && has(|c| c.is_ascii_digit())
         && has(|c| "!#$%^*?~".contains(c));
     let plain: String = word.chars().map(undisguised).collect();
     let is_disguised = ["password", "passwort", "letmein", "welcome", "qwerty", "changeme"]
