@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub mod client;
+pub mod contact;
 mod deed;
 mod once;
 

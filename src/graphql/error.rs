@@ -196,8 +196,14 @@ impl UserError {
 
 impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&Error> for async_graphql::Error {
+    fn from(error: &Error) -> Self {
         let is_retryable = error.is_retryable();
-        let (code, message, retry_after_ms) = match &error {
+        let (code, message, retry_after_ms) = match error {
             Error::Unauthenticated(why) => ("UNAUTHENTICATED", (*why).to_owned(), None),
             Error::Forbidden(why) => ("FORBIDDEN", (*why).to_owned(), None),
             Error::Unavailable(Unavailable { system, retry_after, .. }) => {

@@ -31,6 +31,7 @@ use crate::{
 
 pub(crate) mod client;
 mod dialect;
+pub(crate) mod contact;
 pub(crate) mod idempotency;
 pub(crate) mod job;
 pub(crate) mod log;

@@ -4,13 +4,17 @@
 //! field gives back. Every load goes through `app` with the caller's scope, so a node that hangs below
 //! a foreign one reads as absent. Loaders live as long as one request and keep nothing.
 
-use std::sync::Arc;
+use std::{collections::HashMap, hash::Hash, sync::Arc};
 
-use crate::{app::App, auth::Actor, error::Error};
+use async_graphql::{Context, dataloader::Loader};
+
+use crate::{app::App, auth::Actor, error::Error, graphql::context::Caller};
 
 mod client;
+mod contact;
 
 pub use client::ClientKey;
+pub use contact::{ContactKey, ContactsOf};
 
 /// Loads for one caller.
 #[derive(Clone, Debug)]
@@ -27,4 +31,50 @@ impl Batch {
     pub fn new(app: App, actor: Actor) -> Self {
         Self { app, actor }
     }
+}
+
+/// What `key` asks for, loaded together with every other key of this answer; `None` when it is absent.
+///
+/// # Errors
+/// Those of the load.
+pub async fn load<K>(ctx: &Context<'_>, key: K) -> async_graphql::Result<Option<<Batch as Loader<K>>::Value>>
+where
+    K: Send + Sync + Hash + Eq + Clone + 'static,
+    Batch: Loader<K, Error = Shared>,
+{
+    ctx.loader().load_one(key).await.map_err(|error| async_graphql::Error::from(&*error))
+}
+
+/// What `key` asks for, where nothing is the same as an empty list.
+///
+/// # Errors
+/// Those of the load.
+pub async fn listed<K, V>(ctx: &Context<'_>, key: K) -> async_graphql::Result<Vec<V>>
+where
+    K: Send + Sync + Hash + Eq + Clone + 'static,
+    Batch: Loader<K, Value = Vec<V>, Error = Shared>,
+    V: Send + Sync + Clone + 'static,
+{
+    Ok(load(ctx, key).await?.unwrap_or_default())
+}
+
+/// What `key` asks for, where the data model says that it is there.
+///
+/// # Errors
+/// Those of the load; `NotFound` when it is absent all the same.
+pub async fn required<K>(ctx: &Context<'_>, key: K) -> async_graphql::Result<<Batch as Loader<K>>::Value>
+where
+    K: Send + Sync + Hash + Eq + Clone + 'static,
+    Batch: Loader<K, Error = Shared>,
+{
+    load(ctx, key).await?.ok_or_else(|| Error::not_found("node", "id").into())
+}
+
+/// What was found, by what asked for it, in the order it was found in.
+fn grouped<K: Hash + Eq, T, V>(found: Vec<T>, key: impl Fn(&T) -> K, node: impl Fn(T) -> V) -> HashMap<K, Vec<V>> {
+    let mut groups: HashMap<K, Vec<V>> = HashMap::new();
+    for item in found {
+        groups.entry(key(&item)).or_default().push(node(item));
+    }
+    groups
 }

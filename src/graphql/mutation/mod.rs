@@ -9,10 +9,11 @@ use crate::{
 };
 
 pub mod client;
+pub mod contact;
 
 /// Everything that can be done.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(client::ClientMutation);
+pub struct Mutation(client::ClientMutation, contact::ContactMutation);
 
 /// The request `key` names, with the hash of its whole `input`.
 ///

@@ -1,6 +1,6 @@
 //! Clients.
 
-use async_graphql::{ID, InputObject, Object};
+use async_graphql::{Context, ID, InputObject, Object};
 
 use crate::{
     domain::{
@@ -9,7 +9,9 @@ use crate::{
     },
     graphql::{
         connection::connection,
+        loaders::{ContactsOf, listed},
         scalars::{Date, DateTime},
+        types::contact::Contact,
     },
 };
 
@@ -68,6 +70,11 @@ impl Client {
     /// The confirmed last day of service.
     async fn final_service_on(&self) -> Option<Date> {
         self.0.final_service_on.map(Date)
+    }
+
+    /// Who speaks for it, first to call first.
+    async fn contacts(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Contact>> {
+        listed(ctx, ContactsOf(self.0.id)).await
     }
 
     /// When it was entered.

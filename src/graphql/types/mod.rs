@@ -2,4 +2,5 @@
 
 pub mod blocker;
 pub mod client;
+pub mod contact;
 mod words;

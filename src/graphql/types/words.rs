@@ -85,5 +85,6 @@ macro_rules! enums {
 
 enums! {
     crate::domain::client::ClientStage as "ClientStage",
+    crate::domain::contact::ContactRole as "ContactRole",
     crate::domain::role::Role as "Role",
 }

@@ -16,6 +16,7 @@ use gangway::{
 use serde_json::Value;
 
 pub(crate) mod database;
+pub(crate) mod make;
 
 use database::TestDatabase;
 
