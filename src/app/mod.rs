@@ -20,6 +20,7 @@ use crate::{
     store::Db,
 };
 
+pub mod actor;
 pub mod client;
 pub mod contact;
 mod deed;

@@ -32,6 +32,14 @@ impl ActorId {
             Self::ApiKey(_) | Self::System => None,
         }
     }
+
+    /// The key, unless a person or the system acted.
+    pub fn api_key(self) -> Option<ApiKeyId> {
+        match self {
+            Self::ApiKey(id) => Some(id),
+            Self::User(_) | Self::System => None,
+        }
+    }
 }
 
 impl fmt::Display for ActorId {

@@ -29,9 +29,10 @@ use crate::{
     error::{Error, Inconsistent, Result, Unavailable},
 };
 
+pub(crate) mod actor;
 pub(crate) mod client;
-mod dialect;
 pub(crate) mod contact;
+mod dialect;
 pub(crate) mod idempotency;
 pub(crate) mod job;
 pub(crate) mod log;

@@ -10,9 +10,11 @@ use async_graphql::{Context, dataloader::Loader};
 
 use crate::{app::App, auth::Actor, error::Error, graphql::context::Caller};
 
+mod actor;
 mod client;
 mod contact;
 
+pub use actor::NameOf;
 pub use client::ClientKey;
 pub use contact::{ContactKey, ContactsOf};
 

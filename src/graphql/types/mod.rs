@@ -1,5 +1,6 @@
 //! The types of the schema, one module per noun.
 
+pub mod actor;
 pub mod blocker;
 pub mod client;
 pub mod contact;
