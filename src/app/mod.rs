@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     auth::Actor,
     clock::{Clock, IdSource, Instant},
+    domain::log::Keys,
     error::Result,
     ports::hints::Hints,
     store::Db,
@@ -24,6 +25,7 @@ pub mod actor;
 pub mod client;
 pub mod contact;
 mod deed;
+pub mod log;
 mod once;
 
 pub use deed::Deed;
@@ -42,6 +44,8 @@ pub struct Parts {
     pub hints: Arc<dyn Hints>,
     /// Rung after every commit that wrote events; the sealer listens.
     pub written: Arc<Notify>,
+    /// The key that signs checkpoints of the log, and its predecessors.
+    pub log_keys: Arc<Keys>,
 }
 
 /// The application. Cheap to clone.

@@ -123,6 +123,9 @@ table! {
             &[Technician, Compliance, ServiceDeliveryManager, HeadOfOperations, Director, Operator, Admin, Integration],
         Timeline "timeline" => INSIDE,
         LogVerify "logVerify" => OVERSEERS,
+        LogCheckpoint "logCheckpoint" => EVERYBODY,
+        LogInclusionProof "logInclusionProof" => INSIDE,
+        LogConsistencyProof "logConsistencyProof" => EVERYBODY,
         Users "users" => STAFF,
         ApiKeys "apiKeys" => &[Compliance, Admin],
     }

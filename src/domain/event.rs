@@ -478,7 +478,6 @@ pub struct EventBatch {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use std::collections::HashSet;
 
     use serde_json::json;

@@ -227,7 +227,7 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<serde_json::Value
     serde_json::to_value(value).map_err(Error::internal)
 }
 
-fn inconsistent(table: &'static str, column: &'static str, id: impl fmt::Display) -> Error {
+pub(in crate::store) fn inconsistent(table: &'static str, column: &'static str, id: impl fmt::Display) -> Error {
     Error::Inconsistent(Inconsistent { table, column, id: id.to_string() })
 }
 

@@ -189,7 +189,6 @@ fn is_home(before: &Frontier, leaf: NodeHash, root: Option<NodeHash>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use super::*;
 
     fn sealed(count: u64) -> Vec<AuditRow> {

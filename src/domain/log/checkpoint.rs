@@ -7,6 +7,7 @@
 //! C2SP `tlog-checkpoint`.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
 
 use super::{
     NodeHash,
@@ -22,6 +23,17 @@ pub struct Checkpoint {
     pub size: u64,
     /// The root of its tree.
     pub root: NodeHash,
+}
+
+/// A checkpoint as it was signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedCheckpoint {
+    /// What it says.
+    pub checkpoint: Checkpoint,
+    /// The signed note, to keep apart from the log.
+    pub note: String,
+    /// When it was written.
+    pub at: DateTime<Utc>,
 }
 
 /// Why a text is no checkpoint of a log.
@@ -82,7 +94,6 @@ impl Checkpoint {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use super::*;
 
     fn checkpoint() -> Checkpoint {

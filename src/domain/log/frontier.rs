@@ -91,7 +91,6 @@ impl Frontier {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use std::collections::HashMap;
 
     use proptest::prelude::*;

@@ -83,6 +83,18 @@ impl FromStr for NodeHash {
     }
 }
 
+/// Every how many levels of the tree the hashes of perfect subtrees are kept: those of 256, 65,536, ...
+/// leaves. It costs one row per 255 events and bounds what a proof reads.
+///
+/// # Source
+/// C2SP `tlog-tiles`, which cuts trees at the same levels.
+pub const STORED_LEVELS: u8 = 8;
+
+/// Whether the hash of `node` is kept beside the leaves.
+pub fn subtree_is_stored(node: Node) -> bool {
+    node.level > 0 && node.level.is_multiple_of(STORED_LEVELS)
+}
+
 /// A perfect subtree: the `index`-th, counted from 0, of those that have 2^`level` leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Node {

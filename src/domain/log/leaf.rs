@@ -66,7 +66,6 @@ fn printed(at: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use chrono::TimeDelta;
     use serde_json::json;
     use uuid::Uuid;

@@ -28,11 +28,11 @@ pub mod note;
 pub mod proof;
 
 pub use audit::{Audit, AuditRow, Defect, Finding, Verification};
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, SignedCheckpoint};
 pub use frontier::Frontier;
-pub use hash::{Node, NodeHash};
-pub use note::{Signer, VerifierKey};
-pub use proof::{ConsistencyProof, InclusionProof, Plan};
+pub use hash::{Node, NodeHash, STORED_LEVELS, subtree_is_stored};
+pub use note::{Keys, Signer, VerifierKey};
+pub use proof::{ConsistencyProof, Grown, Included, InclusionProof, Plan};
 
 #[cfg(test)]
 mod vectors;

@@ -139,6 +139,22 @@ impl Signer {
         Self::new(name, Ed25519KeyPair::from_pkcs8(document).ok().ok_or(NoteError::Key)?)
     }
 
+    /// The key in an unencrypted PKCS #8 document in PEM form, as `openssl genpkey -algorithm ED25519` writes it,
+    /// under `name`.
+    ///
+    /// # Errors
+    /// As [`Signer::from_pkcs8`].
+    pub fn from_pem(name: impl Into<String>, text: &str) -> Result<Self, NoteError> {
+        let body: String = text
+            .trim()
+            .strip_prefix("-----BEGIN PRIVATE KEY-----")
+            .and_then(|rest| rest.strip_suffix("-----END PRIVATE KEY-----"))
+            .ok_or(NoteError::Key)?
+            .split_ascii_whitespace()
+            .collect();
+        Self::from_pkcs8(name, &STANDARD.decode(body).ok().ok_or(NoteError::Key)?)
+    }
+
     fn new(name: impl Into<String>, pair: Ed25519KeyPair) -> Result<Self, NoteError> {
         let public = pair.public_key().as_ref().try_into().ok().ok_or(NoteError::Key)?;
         Ok(Self { verifier: VerifierKey::new(name, public)?, pair })
@@ -170,8 +186,31 @@ impl fmt::Debug for Signer {
     }
 }
 
+/// The key that signs now, and those that signed before it.
+#[derive(Debug)]
+pub struct Keys {
+    /// Signs now.
+    pub signer: Signer,
+    /// Signed what is not younger than their retirement; still good for checking.
+    pub retired: Vec<VerifierKey>,
+}
+
+impl Keys {
+    /// Every key whose signature counts.
+    pub fn verifiers(&self) -> Vec<VerifierKey> {
+        std::iter::once(self.signer.verifier()).chain(&self.retired).cloned().collect()
+    }
+}
+
 fn is_note_text(text: &str) -> bool {
     text.ends_with('\n') && !text.chars().any(|c| c.is_control() && c != '\n')
+}
+
+/// The text of `note`, whoever signed it. Only for what is checked otherwise.
+pub fn text_of(note: &str) -> Option<&str> {
+    // The signatures stand below the last empty line.
+    let end = note.rfind("\n\n")? + 1;
+    Some(&note[..end])
 }
 
 /// The text of `note`, once at least one signature of `keys` holds and none of theirs fails.
@@ -182,9 +221,8 @@ pub fn open<'n>(note: &'n str, keys: &[VerifierKey]) -> Result<&'n str, NoteErro
     if note.len() > MAX_NOTE_BYTES {
         return Err(NoteError::Malformed);
     }
-    // The signatures stand below the last empty line.
-    let split = note.rfind("\n\n").ok_or(NoteError::Malformed)? + 1;
-    let (text, signatures) = (&note[..split], &note[split + 1..]);
+    let text = text_of(note).ok_or(NoteError::Malformed)?;
+    let signatures = &note[text.len() + 1..];
     if !is_note_text(text) || !signatures.ends_with('\n') || signatures.lines().count() > MAX_SIGNATURES {
         return Err(NoteError::Malformed);
     }
@@ -214,7 +252,6 @@ fn parse_signature(line: &str) -> Result<(&str, Vec<u8>), NoteError> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use super::*;
 
     // The example of the Go checksum database's `note` package, which the specification was drawn from.
@@ -298,6 +335,21 @@ mod tests {
             assert_eq!(key.parse::<VerifierKey>(), Err(NoteError::Key), "{key}");
         }
         assert_eq!(Signer::from_pkcs8("a", b"none").unwrap_err(), NoteError::Key);
+    }
+
+    #[test]
+    fn a_pem_document_of_openssl_signs() {
+        // The key of RFC 8410, section 10.3.
+        let pem = "-----BEGIN PRIVATE KEY-----\n\
+            MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+            -----END PRIVATE KEY-----\n";
+        let signer = Signer::from_pem("log.example", pem).unwrap();
+        let public = "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+        assert_eq!(STANDARD.encode(signer.verifier().public), public);
+        for text in ["", "-----BEGIN PRIVATE KEY-----", &pem.replace("PRIVATE", "PUBLIC"), &pem.replace("MC4C", "MC4D")]
+        {
+            assert_eq!(Signer::from_pem("log.example", text).unwrap_err(), NoteError::Key);
+        }
     }
 
     #[test]

@@ -195,6 +195,28 @@ impl ConsistencyProof {
     }
 }
 
+/// An event and the proof that it is in the log, with what the proof is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Included {
+    /// The proof.
+    pub proof: InclusionProof,
+    /// The event's leaf hash.
+    pub leaf: NodeHash,
+    /// The root of the tree of the proof's size.
+    pub root: NodeHash,
+}
+
+/// The proof that the log only grew between two sizes, with what the proof is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grown {
+    /// The proof.
+    pub proof: ConsistencyProof,
+    /// The root of the older tree.
+    pub old_root: NodeHash,
+    /// The root of the newer tree.
+    pub new_root: NodeHash,
+}
+
 /// A node without a right neighbour rises unchanged until it is a right child itself.
 fn skip_single(node: &mut u64, last: &mut u64) {
     while *node & 1 == 0 && *node != 0 {
@@ -212,7 +234,6 @@ fn concluded(last: u64, is_root: bool) -> Result<(), ProofError> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use std::convert::Infallible;
 
     use proptest::prelude::*;

@@ -1,5 +1,4 @@
 //! The hashes everybody agrees on: the eight-leaf tree of the Certificate Transparency reference tests.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::convert::Infallible;
 

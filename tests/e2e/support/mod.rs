@@ -8,7 +8,10 @@ use gangway::{
     app::{App, Parts},
     auth::{Actor, ClientScope},
     clock::{IdSource, Manual},
-    domain::role::Role,
+    domain::{
+        log::{Keys, Signer},
+        role::Role,
+    },
     graphql::{self, Schema},
     ids::ActorId,
     ports::hints::NoHints,
@@ -55,6 +58,11 @@ pub(crate) struct TestApp {
     _database: TestDatabase,
 }
 
+/// The same key in every test.
+fn log_keys() -> Keys {
+    Keys { signer: Signer::from_seed("gangway.test/log", &[7; 32]).unwrap(), retired: Vec::new() }
+}
+
 impl TestApp {
     /// On SQLite.
     pub(crate) async fn embedded() -> Self {
@@ -74,6 +82,7 @@ impl TestApp {
             ids: Arc::new(clock.clone()),
             hints: Arc::new(NoHints),
             written: Arc::default(),
+            log_keys: Arc::new(log_keys()),
         };
         Self { app: App::new(parts), schema: graphql::builder().finish(), clock, _database: database }
     }
