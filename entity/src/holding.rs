@@ -18,6 +18,7 @@ pub struct Model {
     pub decision_id: Option<Uuid>,
     pub exception_id: Option<Uuid>,
     pub last_probed_at: Option<DateTimeUtc>,
+    pub acknowledged_at: Option<DateTimeUtc>,
     pub closed_at: Option<DateTimeUtc>,
     pub revision: i32,
     pub created_by: String,

@@ -25,8 +25,12 @@ pub mod actor;
 pub mod client;
 pub mod contact;
 mod deed;
+pub mod engagement;
+pub mod gate;
 pub mod log;
 mod once;
+pub mod process;
+pub mod step;
 
 pub use deed::Deed;
 pub use once::{Done, IdempotencyKey, Once};

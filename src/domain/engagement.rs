@@ -96,6 +96,17 @@ impl EngagementState {
     }
 }
 
+/// Which runs a list holds. Empty fields allow everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngagementFilter {
+    /// Only this client's.
+    pub client_id: Option<ClientId>,
+    /// Only this kind.
+    pub kind: Option<EngagementKind>,
+    /// Only these states.
+    pub states: Vec<EngagementState>,
+}
+
 /// A run as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Engagement {

@@ -91,6 +91,23 @@ impl ChecklistItemState {
     }
 }
 
+/// Which steps a list holds. Empty fields allow everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepFilter {
+    /// Only this engagement's.
+    pub engagement_id: Option<EngagementId>,
+    /// Only this client's.
+    pub client_id: Option<ClientId>,
+    /// Only what is given to this person.
+    pub assignee_id: Option<UserId>,
+    /// Only work of these roles.
+    pub roles: Vec<Role>,
+    /// Only these states.
+    pub states: Vec<StepState>,
+    /// Only open steps that were due before this instant.
+    pub overdue_at: Option<DateTime<Utc>>,
+}
+
 /// A step as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {

@@ -161,6 +161,12 @@ macro_rules! connection {
                 Self { page, total }
             }
 
+            /// A list without anything in it.
+            pub fn empty() -> Self {
+                let page = $crate::domain::page::Page { items: Vec::new(), has_next: false, has_previous: false };
+                Self { page, total: $crate::graphql::connection::Total::new(|| Box::pin(async { Ok(0) })) }
+            }
+
             fn cursor(node: &$node) -> String {
                 $crate::graphql::connection::print($crate::domain::page::Keyed::key(node))
             }

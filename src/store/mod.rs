@@ -33,15 +33,19 @@ pub(crate) mod actor;
 pub(crate) mod client;
 pub(crate) mod contact;
 mod dialect;
+pub(crate) mod engagement;
 pub(crate) mod idempotency;
 pub(crate) mod job;
 pub(crate) mod log;
 mod page;
+pub(crate) mod process;
+pub(crate) mod situation;
+pub(crate) mod step;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod worker;
 
-pub(crate) use page::{Sort, counted, fetch};
+pub(crate) use page::{Sort, counted, fetch, fetch_each};
 
 /// How long a caller is asked to wait when the database does not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(2);

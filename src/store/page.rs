@@ -1,10 +1,14 @@
 //! One page of a table, found by comparing keys.
 
+use std::collections::HashMap;
+
 use chrono::DateTime;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    QueryTrait, Select,
+    sea_query::{Expr, ExprTrait, Func, OverStatement, Query, WindowStatement},
 };
+use uuid::Uuid;
 
 use crate::{
     domain::page::{End, Key, Page, Window},
@@ -17,7 +21,6 @@ pub(crate) enum Sort {
     /// Newest first.
     Newest,
     /// Oldest first.
-    #[expect(dead_code, reason = "lists that are worked through from the start come with their nouns")]
     Oldest,
 }
 
@@ -38,23 +41,78 @@ where
     I: ColumnTrait,
     C: ConnectionTrait,
 {
-    let descending = (sort == Sort::Newest) != (window.end == End::Last);
-    let order = if descending { Order::Desc } else { Order::Asc };
-    let mut select = select.order_by(at, order.clone()).order_by(id, order).limit(u64::from(window.limit) + 1);
+    let order = read_order(sort, window);
+    let select = between(select, (at, id), sort, window).order_by(at, order.clone()).order_by(id, order);
+    Ok(paged(select.limit(u64::from(window.limit) + 1).all(db).await?, window))
+}
+
+/// The same window of the list of each parent, in one statement: `parent` is the column that names it,
+/// `parent_of` reads it from a row. A parent without rows is absent.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn fetch_each<E, P, A, I, C>(
+    db: &C,
+    select: Select<E>,
+    (parent, at, id): (P, A, I),
+    sort: Sort,
+    window: &Window,
+    parent_of: impl Fn(&E::Model) -> Uuid,
+) -> Result<HashMap<Uuid, Page<E::Model>>>
+where
+    E: EntityTrait,
+    P: ColumnTrait,
+    A: ColumnTrait,
+    I: ColumnTrait,
+    C: ConnectionTrait,
+{
+    let order = read_order(sort, window);
+    let rank = WindowStatement::partition_by((E::default(), parent))
+        .order_by((E::default(), at), order.clone())
+        .order_by((E::default(), id), order.clone())
+        .take();
+    let mut ranked = between(select.clone(), (at, id), sort, window).into_query();
+    ranked.clear_selects().expr_as(Expr::col((E::default(), id)), "id");
+    ranked.expr_window_as(Func::cust("ROW_NUMBER"), rank, "rank");
+    let mut chosen = Query::select();
+    chosen.column("id").from_subquery(ranked, "ranked").and_where(Expr::col("rank").lte(window.limit + 1));
+    let rows = select.filter(id.in_subquery(chosen)).order_by(at, order.clone()).order_by(id, order).all(db).await?;
+    let mut lists: HashMap<Uuid, Vec<E::Model>> = HashMap::new();
+    for row in rows {
+        lists.entry(parent_of(&row)).or_default().push(row);
+    }
+    Ok(lists.into_iter().map(|(parent, rows)| (parent, paged(rows, window))).collect())
+}
+
+/// The order rows are read in: that of the list, or the reverse when a page is taken from its end.
+fn read_order(sort: Sort, window: &Window) -> Order {
+    if (sort == Sort::Newest) == (window.end == End::First) { Order::Desc } else { Order::Asc }
+}
+
+fn between<E: EntityTrait>(
+    mut select: Select<E>,
+    (at, id): (impl ColumnTrait, impl ColumnTrait),
+    sort: Sort,
+    window: &Window,
+) -> Select<E> {
     if let Some(key) = window.after {
         select = select.filter(beyond(at, id, key, sort == Sort::Newest));
     }
     if let Some(key) = window.before {
         select = select.filter(beyond(at, id, key, sort != Sort::Newest));
     }
-    let mut items = select.all(db).await?;
+    select
+}
+
+/// A page from one row more than it holds: the extra row only says that the list goes on.
+fn paged<T>(mut items: Vec<T>, window: &Window) -> Page<T> {
     let more = items.len() > window.limit as usize;
     items.truncate(window.limit as usize);
     if window.end == End::Last {
         items.reverse();
-        return Ok(Page { items, has_next: window.before.is_some(), has_previous: more });
+        return Page { items, has_next: window.before.is_some(), has_previous: more };
     }
-    Ok(Page { items, has_next: more, has_previous: window.after.is_some() })
+    Page { items, has_next: more, has_previous: window.after.is_some() }
 }
 
 /// Rows that stand beyond `key`: smaller when `is_descending`, greater otherwise.

@@ -349,6 +349,8 @@ CREATE TABLE holding (
     decision_id {uuid} REFERENCES decision (id),
     exception_id {uuid} REFERENCES exception (id),
     last_probed_at {instant},
+    -- When the client acknowledged that this data was returned.
+    acknowledged_at {instant},
     closed_at {instant},
     revision integer NOT NULL,
     created_by text NOT NULL,

@@ -41,6 +41,13 @@ pub struct Process {
     pub created_at: DateTime<Utc>,
 }
 
+/// Which processes a list holds. Empty fields allow everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProcessFilter {
+    /// Only this kind.
+    pub kind: Option<EngagementKind>,
+}
+
 words! {
     /// Where a version stands.
     ProcessVersionState {

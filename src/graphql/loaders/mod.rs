@@ -13,10 +13,12 @@ use crate::{app::App, auth::Actor, error::Error, graphql::context::Caller};
 mod actor;
 mod client;
 mod contact;
+mod engagement;
 
 pub use actor::NameOf;
 pub use client::ClientKey;
 pub use contact::{ContactKey, ContactsOf};
+pub use engagement::{ChecklistOf, EngagementKey, EngagementsOf, PictureOf, StepKey, StepsOf};
 
 /// Loads for one caller.
 #[derive(Clone, Debug)]

@@ -10,10 +10,17 @@ use crate::{
 
 pub mod client;
 pub mod contact;
+pub mod engagement;
+pub mod step;
 
 /// Everything that can be done.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(client::ClientMutation, contact::ContactMutation);
+pub struct Mutation(
+    client::ClientMutation,
+    contact::ContactMutation,
+    engagement::EngagementMutation,
+    step::StepMutation,
+);
 
 /// The request `key` names, with the hash of its whole `input`.
 ///

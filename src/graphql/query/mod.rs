@@ -3,7 +3,8 @@
 use async_graphql::MergedObject;
 
 pub mod client;
+pub mod engagement;
 
 /// Everything that can be read.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(client::ClientQuery);
+pub struct Query(client::ClientQuery, engagement::EngagementQuery);

@@ -3,15 +3,18 @@
 use async_graphql::{Context, ID, InputObject, Object};
 
 use crate::{
+    app,
     domain::{
         client::{self, ClientStage},
+        engagement::EngagementFilter,
         page::{Key, Keyed},
     },
     graphql::{
-        connection::connection,
-        loaders::{ContactsOf, listed},
+        connection::{Slice, Total, connection},
+        context::Caller,
+        loaders::{ContactsOf, EngagementsOf, listed, load},
         scalars::{Date, DateTime},
-        types::contact::Contact,
+        types::{contact::Contact, engagement::EngagementConnection},
     },
 };
 
@@ -75,6 +78,25 @@ impl Client {
     /// Who speaks for it, first to call first.
     async fn contacts(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Contact>> {
         listed(ctx, ContactsOf(self.0.id)).await
+    }
+
+    /// Its engagements, newest first.
+    async fn engagements(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, up to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+    ) -> async_graphql::Result<EngagementConnection> {
+        let window = Slice::forward(first, after).window()?;
+        let page = load(ctx, EngagementsOf(self.0.id, window)).await?;
+        let Some(page) = page else { return Ok(EngagementConnection::empty()) };
+        let (app, actor) = (ctx.app().clone(), ctx.actor()?.clone());
+        let filter = EngagementFilter { client_id: Some(self.0.id), ..EngagementFilter::default() };
+        let total = Total::new(move || {
+            let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
+            Box::pin(async move { app::engagement::count(&app, &actor, &filter).await })
+        });
+        Ok(EngagementConnection::new(page, total))
     }
 
     /// When it was entered.

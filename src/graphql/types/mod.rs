@@ -4,4 +4,6 @@ pub mod actor;
 pub mod blocker;
 pub mod client;
 pub mod contact;
+pub mod engagement;
+pub mod step;
 mod words;

@@ -84,7 +84,15 @@ macro_rules! enums {
 }
 
 enums! {
+    crate::domain::agreement::AgreementKind as "AgreementKind",
     crate::domain::client::ClientStage as "ClientStage",
     crate::domain::contact::ContactRole as "ContactRole",
+    crate::domain::decision::DecisionKind as "DecisionKind",
+    crate::domain::engagement::EngagementKind as "EngagementKind",
+    crate::domain::engagement::EngagementState as "EngagementState",
+    crate::domain::evidence::EvidenceKind as "EvidenceKind",
+    crate::domain::fact::FactKind as "FactKind",
     crate::domain::role::Role as "Role",
+    crate::domain::step::ChecklistItemState as "ChecklistItemState",
+    crate::domain::step::StepState as "StepState",
 }

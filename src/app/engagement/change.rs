@@ -1,0 +1,121 @@
+//! Pausing, resuming, cancelling and concluding an engagement.
+
+use crate::{
+    app::{App, Deed, client, client::expect_revision, gate},
+    auth::{Actor, permission::Permission},
+    domain::{
+        client::Client,
+        engagement::{Engagement, EngagementKind, EngagementVerb},
+        event::{EventKind, NewEvent},
+        gate as gates,
+        text::Prose,
+    },
+    error::Result,
+    ids::EngagementId,
+    store,
+};
+
+/// Which engagement, as the caller read it, and why.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The engagement.
+    pub id: EngagementId,
+    /// The revision the caller read.
+    pub expected_revision: i32,
+    /// Why; needed to pause and to cancel.
+    pub reason: Option<Prose>,
+}
+
+/// Stops an engagement for a while: nothing may be worked on until it is resumed.
+///
+/// # Errors
+/// `Forbidden`; `NotFound` on `id`; `Conflict` when it is stale or not running.
+pub async fn pause(app: &App, actor: &Actor, input: Change) -> Result<Engagement> {
+    actor.require(Permission::EngagementPause)?;
+    let (mut deed, mut client, engagement) = open(app, actor, &input).await?;
+    let engagement = apply(&mut deed, engagement, EngagementVerb::Pause, input.reason).await?;
+    finish(deed, &mut client, engagement, EventKind::EngagementPaused, "paused").await
+}
+
+/// Lets a paused engagement go on.
+///
+/// # Errors
+/// `Forbidden`; `NotFound` on `id`; `Conflict` when it is stale or not paused.
+pub async fn resume(app: &App, actor: &Actor, input: Change) -> Result<Engagement> {
+    actor.require(Permission::EngagementResume)?;
+    let (mut deed, mut client, engagement) = open(app, actor, &input).await?;
+    let engagement = apply(&mut deed, engagement, EngagementVerb::Resume, None).await?;
+    finish(deed, &mut client, engagement, EventKind::EngagementResumed, "resumed").await
+}
+
+/// Gives an engagement up. Everything it made is kept.
+///
+/// # Errors
+/// `Forbidden`; `NotFound` on `id`; `Conflict` when it is stale or over.
+pub async fn cancel(app: &App, actor: &Actor, input: Change) -> Result<Engagement> {
+    actor.require(Permission::EngagementCancel)?;
+    let (mut deed, mut client, engagement) = open(app, actor, &input).await?;
+    let engagement = apply(&mut deed, engagement, EngagementVerb::Cancel, input.reason).await?;
+    finish(deed, &mut client, engagement, EventKind::EngagementCancelled, "cancelled").await
+}
+
+/// Ends an engagement well, when nothing is left open. An onboarding begins the client's service if its
+/// activation has not done so.
+///
+/// # Errors
+/// `Forbidden`; `NotFound` on `id`; `Conflict` when it is stale or not running; `Blocked` by every gate
+/// at the end, for an offboarding by every line of the ledger that is still open.
+pub async fn conclude(app: &App, actor: &Actor, input: Change) -> Result<Engagement> {
+    actor.require(Permission::EngagementConclude)?;
+    let (mut deed, mut client, engagement) = open(app, actor, &input).await?;
+    let picture = gate::picture(&deed, &engagement).await?;
+    engagement.state.after(EngagementVerb::Conclude)?;
+    gate::require(picture.blockers(gates::Deed::Conclude))?;
+    let mut engagement = apply(&mut deed, engagement, EngagementVerb::Conclude, None).await?;
+    engagement.concluded_at = Some(deed.now());
+    store::engagement::update(deed.tx(), &engagement).await?;
+    if engagement.kind == EngagementKind::Onboarding && client.service_started_at.is_none() {
+        client.service_started_at = Some(deed.now());
+        client::save(&mut deed, &mut client).await?;
+    }
+    finish(deed, &mut client, engagement, EventKind::EngagementConcluded, "concluded").await
+}
+
+/// Locks the engagement, then its client: every deed that needs both takes them in this order, so that no
+/// two wait for each other.
+async fn open<'a>(app: &'a App, actor: &'a Actor, input: &Change) -> Result<(Deed<'a>, Client, Engagement)> {
+    let deed = app.begin(actor).await?;
+    let engagement = store::engagement::lock(deed.tx(), &actor.scope, input.id, "id").await?;
+    expect_revision(input.expected_revision, engagement.revision)?;
+    let client = store::client::lock(deed.tx(), &actor.scope, engagement.client_id, "id").await?;
+    Ok((deed, client, engagement))
+}
+
+async fn apply(
+    deed: &mut Deed<'_>,
+    mut engagement: Engagement,
+    verb: EngagementVerb,
+    reason: Option<Prose>,
+) -> Result<Engagement> {
+    engagement.state = engagement.state.after(verb)?;
+    engagement.state_reason = reason.map(Prose::into_string);
+    engagement.revision += 1;
+    engagement.updated_at = deed.now();
+    store::engagement::update(deed.tx(), &engagement).await?;
+    Ok(engagement)
+}
+
+async fn finish(
+    mut deed: Deed<'_>,
+    client: &mut Client,
+    engagement: Engagement,
+    kind: EventKind,
+    participle: &str,
+) -> Result<Engagement> {
+    super::restage(&mut deed, client).await?;
+    let summary = format!("The {} of {} was {participle}.", engagement.kind.as_str().to_lowercase(), client.name);
+    let reason = engagement.state_reason.clone().map_or(serde_json::Value::Null, Into::into);
+    deed.record(NewEvent::new(kind, engagement.id, summary).client(client.id).with("reason", reason));
+    deed.commit().await?;
+    Ok(engagement)
+}

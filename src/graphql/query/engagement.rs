@@ -1,0 +1,92 @@
+//! Reading engagements and steps.
+
+use async_graphql::{Context, ID, Object};
+
+use crate::{
+    app,
+    graphql::{
+        connection::{Slice, Total},
+        context::Caller,
+        id,
+        payload::{Nullable, nullable},
+        types::{
+            engagement::{Engagement, EngagementConnection, EngagementFilter},
+            step::{StepConnection, StepFilter},
+        },
+    },
+};
+
+/// Reads engagements and steps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EngagementQuery;
+
+#[Object]
+impl EngagementQuery {
+    /// The engagement with this id, or null when the caller cannot see one.
+    /// Example: `{ engagement(id: "eng_…") { state steps { title state blockedBy { message remedy } } } }`.
+    async fn engagement(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The engagement's id.")] id: ID,
+    ) -> Nullable<Engagement> {
+        let found = async {
+            let Some(id) = id::find(&id) else { return Ok(None) };
+            Ok(app::engagement::find(ctx.app(), ctx.actor()?, id).await?.map(Engagement::from))
+        };
+        nullable(found.await)
+    }
+
+    /// The engagements the caller may see, newest first.
+    /// Example: `{ engagements(filter: { states: [RUNNING] }) { nodes { client { name } targetOn } } }`.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection are a standard")]
+    async fn engagements(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, up to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which engagements.")] filter: Option<EngagementFilter>,
+    ) -> Nullable<EngagementConnection> {
+        let found = async {
+            let actor = ctx.actor()?;
+            let window = Slice { first, after, last, before }.window()?;
+            let Some(filter) = filter.unwrap_or_default().parse() else {
+                return Ok(Some(EngagementConnection::empty()));
+            };
+            let page = app::engagement::list(ctx.app(), actor, &filter, &window).await?.map(Engagement::from);
+            let (app, actor) = (ctx.app().clone(), actor.clone());
+            let total = Total::new(move || {
+                let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
+                Box::pin(async move { app::engagement::count(&app, &actor, &filter).await })
+            });
+            Ok(Some(EngagementConnection::new(page, total)))
+        };
+        nullable(found.await)
+    }
+
+    /// The work queue: steps with a due date, those due first at the front.
+    /// Example: `{ steps(filter: { isMine: true, isOverdue: true }) { nodes { title dueAt engagement { client { name } } } } }`.
+    async fn steps(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, up to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "Which steps.")] filter: Option<StepFilter>,
+    ) -> Nullable<StepConnection> {
+        let found = async {
+            let actor = ctx.actor()?;
+            let window = Slice::forward(first, after).window()?;
+            let filter = filter.unwrap_or_default().parse(actor.id.user(), ctx.app().now());
+            let Some(filter) = filter else { return Ok(Some(StepConnection::empty())) };
+            let page = app::step::list(ctx.app(), actor, &filter, &window).await?.map(Into::into);
+            let (app, actor) = (ctx.app().clone(), actor.clone());
+            let total = Total::new(move || {
+                let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
+                Box::pin(async move { app::step::count(&app, &actor, &filter).await })
+            });
+            Ok(Some(StepConnection::new(page, total)))
+        };
+        nullable(found.await)
+    }
+}

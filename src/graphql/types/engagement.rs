@@ -1,0 +1,182 @@
+//! Engagements.
+
+use async_graphql::{ComplexObject, Context, ID, InputObject, SimpleObject};
+
+use crate::{
+    auth::{Actor, permission::Permission},
+    domain::{
+        engagement::{self, EngagementKind, EngagementState, EngagementVerb},
+        gate,
+        page::{Key, Keyed},
+        step::StepState,
+    },
+    graphql::{
+        connection::connection,
+        context::Caller,
+        id,
+        loaders::{ClientKey, PictureOf, StepsOf, listed, load, required},
+        scalars::{Date, DateTime},
+        types::{blocker::Blocker, client::Client, step::Step},
+    },
+};
+
+/// One run of an approved process version for one client.
+#[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
+pub struct Engagement {
+    /// Opaque id.
+    id: ID,
+    /// Onboarding or offboarding.
+    kind: EngagementKind,
+    /// Where it stands.
+    state: EngagementState,
+    /// Why it was paused or cancelled, when it was.
+    state_reason: Option<String>,
+    /// Grows with every change; send it back as `expectedRevision`.
+    revision: i32,
+    /// When it began.
+    started_at: Option<DateTime>,
+    /// The day it is meant to be concluded.
+    target_on: Option<Date>,
+    /// The day it will be concluded as things stand.
+    forecast_on: Option<Date>,
+    /// When it was concluded.
+    concluded_at: Option<DateTime>,
+    /// When it was entered.
+    created_at: DateTime,
+    #[graphql(skip)]
+    pub(in crate::graphql) inner: engagement::Engagement,
+}
+
+impl From<engagement::Engagement> for Engagement {
+    fn from(inner: engagement::Engagement) -> Self {
+        Self {
+            id: inner.id.to_string().into(),
+            kind: inner.kind,
+            state: inner.state,
+            state_reason: inner.state_reason.clone(),
+            revision: inner.revision,
+            started_at: inner.started_at.map(DateTime),
+            target_on: inner.target_on.map(Date),
+            forecast_on: inner.forecast_on.map(Date),
+            concluded_at: inner.concluded_at.map(DateTime),
+            created_at: inner.created_at.into(),
+            inner,
+        }
+    }
+}
+
+impl Keyed for Engagement {
+    fn key(&self) -> Key {
+        Key { at_ms: self.inner.created_at.timestamp_millis(), id: self.inner.id.uuid() }
+    }
+}
+
+connection! {
+    /// Engagements, newest first.
+    EngagementConnection, EngagementEdge, Engagement
+}
+
+#[ComplexObject]
+impl Engagement {
+    /// The client it is for.
+    async fn client(&self, ctx: &Context<'_>) -> async_graphql::Result<Client> {
+        required(ctx, ClientKey(self.inner.client_id)).await
+    }
+
+    /// What stands between now and its conclusion.
+    async fn blocked_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Blocker>> {
+        let picture = load(ctx, PictureOf(self.inner.id)).await?;
+        let blockers = picture.map(|picture| picture.blockers(gate::Deed::Conclude)).unwrap_or_default();
+        Ok(blockers.into_iter().map(Blocker::from).collect())
+    }
+
+    /// How much of it is done: required lines of all checklists, settled and in all.
+    async fn score(&self, ctx: &Context<'_>) -> async_graphql::Result<Score> {
+        let picture = load(ctx, PictureOf(self.inner.id)).await?;
+        Ok(picture.map(|picture| Score::of(&picture.situation)).unwrap_or_default())
+    }
+
+    /// What the caller may do with it now.
+    async fn viewer_can(&self, ctx: &Context<'_>) -> async_graphql::Result<EngagementPermissions> {
+        let picture = load(ctx, PictureOf(self.inner.id)).await?;
+        let blockers = picture.map(|picture| picture.blockers(gate::Deed::Conclude)).unwrap_or_default();
+        Ok(EngagementPermissions::of(ctx.actor()?, &self.inner, blockers.is_empty()))
+    }
+
+    /// Its steps, in the order of the process.
+    async fn steps(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Step>> {
+        listed(ctx, StepsOf(self.inner.id)).await
+    }
+}
+
+/// How much of an engagement is done.
+#[derive(Clone, Copy, Debug, Default, SimpleObject)]
+pub struct Score {
+    /// Required checklist lines that are settled.
+    earned: i32,
+    /// Required checklist lines of all steps that apply.
+    max: i32,
+    /// `earned` of `max` in whole percent; null when nothing is scored.
+    percent: Option<i32>,
+}
+
+impl Score {
+    fn of(situation: &gate::Situation) -> Self {
+        let applies = |step: &&gate::StepLine| step.state != StepState::NotApplicable;
+        let required = situation.steps.iter().filter(applies).flat_map(|step| &step.checklist);
+        let (mut earned, mut max) = (0, 0);
+        for line in required.filter(|line| line.is_required) {
+            max += 1;
+            earned += i32::from(line.state.is_settled());
+        }
+        Self { earned, max, percent: (max > 0).then(|| earned * 100 / max) }
+    }
+}
+
+/// What the caller may do with an engagement now.
+#[derive(Clone, Copy, Debug, SimpleObject)]
+pub struct EngagementPermissions {
+    /// Whether the caller may pause it.
+    pause: bool,
+    /// Whether the caller may resume it.
+    resume: bool,
+    /// Whether the caller may cancel it.
+    cancel: bool,
+    /// Whether the caller may conclude it, and nothing stands in the way.
+    conclude: bool,
+}
+
+impl EngagementPermissions {
+    fn of(actor: &Actor, engagement: &engagement::Engagement, is_open: bool) -> Self {
+        let may = |permission, verb| actor.may(permission) && engagement.state.after(verb).is_ok();
+        Self {
+            pause: may(Permission::EngagementPause, EngagementVerb::Pause),
+            resume: may(Permission::EngagementResume, EngagementVerb::Resume),
+            cancel: may(Permission::EngagementCancel, EngagementVerb::Cancel),
+            conclude: is_open && may(Permission::EngagementConclude, EngagementVerb::Conclude),
+        }
+    }
+}
+
+/// Which engagements a list holds. Fields left out allow everything.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct EngagementFilter {
+    /// Only this client's.
+    client_id: Option<ID>,
+    /// Only this kind.
+    kind: Option<EngagementKind>,
+    /// Only these states.
+    states: Option<Vec<EngagementState>>,
+}
+
+impl EngagementFilter {
+    /// The filter, or `None` when it can match nothing.
+    pub fn parse(self) -> Option<engagement::EngagementFilter> {
+        let client_id = match &self.client_id {
+            Some(client) => Some(id::find(client)?),
+            None => None,
+        };
+        Some(engagement::EngagementFilter { client_id, kind: self.kind, states: self.states.unwrap_or_default() })
+    }
+}
