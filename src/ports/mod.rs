@@ -3,3 +3,4 @@
 //! `adapters` implements them, `startup` chooses, `app` and `jobs` only know the trait.
 
 pub mod hints;
+pub mod storage;
