@@ -1,3 +1,8 @@
-//! Adapters.
+//! The outside systems behind the traits of `ports`: everything that opens a file or a connection.
+//!
+//! An adapter translates and protects: paths that cannot leave their root, time limits, bounded retries,
+//! errors without secrets. It decides nothing about clients and jobs.
 
 pub mod jwks;
+pub mod local_files;
+pub mod s3;
