@@ -1,1 +1,3 @@
 //! Jobs.
+
+pub mod data_return;

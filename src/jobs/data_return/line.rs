@@ -1,0 +1,345 @@
+//! One line of the inventory: what an entry was when the inventory was frozen, and what became of it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    domain::words,
+    ports::storage::{Entry, EntryKind, Facts, Fault, FaultKind, Listed, ObjectPath},
+};
+
+words! {
+    /// What became of an entry.
+    Status {
+        /// In the bag, as it was when the inventory was frozen.
+        Packed = "PACKED",
+        /// In the bag, but not as it was when the inventory was frozen; [`Change`] says how.
+        Changed = "CHANGED_DURING_RETURN",
+        /// It could not be read. Not in the bag, unless a digest stands beside it: then its unread rest is zeros.
+        Unreadable = "UNREADABLE",
+        /// It was gone when its turn came. Not in the bag.
+        Vanished = "VANISHED",
+        /// A folder, a link or a device: written down here, never packed.
+        Listed = "LISTED",
+    }
+}
+
+words! {
+    /// How a packed file differs from the frozen inventory.
+    Change {
+        /// It was changed before it was read; the packed copy is one whole later state.
+        Newer = "NEWER",
+        /// It was being changed while it was read, twice; the packed copy may mix two states.
+        Torn = "TORN",
+        /// It got shorter or longer while it was read; the packed copy has zeros for what went, or lacks the rest.
+        Cut = "CUT",
+    }
+}
+
+/// One line of the inventory.
+///
+/// The first seven fields are the entry when the inventory was frozen (of a packed file: as packed); the
+/// others are added when its turn has come. Absent fields are left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Line {
+    /// Source label and path in the source.
+    pub path: ObjectPath,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Size in bytes, of a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Time of its last change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<DateTime<Utc>>,
+    /// Unix permission bits, as four octal digits in text.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "octal")]
+    pub mode: Option<u32>,
+    /// Where a link points, as written in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<ObjectPath>,
+    /// The source's own mark of this state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The path it has in the bag's `data` folder, where it is not `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed_as: Option<ObjectPath>,
+    /// What became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// How it differs from the frozen inventory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+    /// A word on why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// SHA-256 of the packed bytes, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+impl Line {
+    /// The line for something a listing found, at `path` below the source's label.
+    pub(super) fn listed(path: ObjectPath, listed: Listed) -> Self {
+        match listed {
+            Listed::Entry(entry) => Self::entry(path, entry),
+            Listed::Unreadable { kind, fault, .. } => {
+                let mut line = Self::bare(path, kind);
+                line.fail(&fault);
+                line
+            }
+        }
+    }
+
+    fn entry(path: ObjectPath, entry: Entry) -> Self {
+        let is_file = entry.kind == EntryKind::File;
+        Self {
+            size: is_file.then_some(entry.facts.size),
+            modified: entry.facts.modified,
+            mode: entry.mode,
+            link: entry.link,
+            version: entry.facts.version,
+            status: (!is_file).then_some(Status::Listed),
+            ..Self::bare(path, entry.kind)
+        }
+    }
+
+    fn bare(path: ObjectPath, kind: EntryKind) -> Self {
+        Self {
+            path,
+            kind,
+            size: None,
+            modified: None,
+            mode: None,
+            link: None,
+            version: None,
+            packed_as: None,
+            status: None,
+            change: None,
+            note: None,
+            sha256: None,
+        }
+    }
+
+    /// Its place below the bag's `data` folder.
+    pub fn member(&self) -> &ObjectPath {
+        self.packed_as.as_ref().unwrap_or(&self.path)
+    }
+
+    /// Whether a file of these facts is the one that was inventoried.
+    pub(super) fn is_still(&self, facts: &Facts) -> bool {
+        self.size == Some(facts.size) && self.modified == facts.modified && self.version == facts.version
+    }
+
+    /// Notes that the file is in the bag with these bytes. `change` is what happened while it was read.
+    pub(super) fn pack(&mut self, facts: &Facts, size: u64, sha256: [u8; 32], change: Option<Change>) {
+        let newer = (!self.is_still(facts)).then_some(Change::Newer);
+        self.change = change.or(newer);
+        self.status = Some(if self.change.is_some() { Status::Changed } else { Status::Packed });
+        self.size = Some(size);
+        self.modified = facts.modified;
+        self.version.clone_from(&facts.version);
+        self.sha256 = Some(hex::encode(sha256));
+    }
+
+    /// Notes that it cannot be read.
+    pub(super) fn fail(&mut self, fault: &Fault) {
+        self.status = Some(if fault.kind == FaultKind::NotFound { Status::Vanished } else { Status::Unreadable });
+        self.note = Some(format!("{}: {}", fault.kind, fault.detail));
+    }
+
+    /// The line in the bag's manifest, for what is in the bag.
+    pub fn manifest_line(&self) -> Option<String> {
+        let sha256 = self.sha256.as_ref()?;
+        Some(format!("{sha256}  data/{}\n", self.member().to_text()))
+    }
+
+    /// Writes the line as JSON with its line feed.
+    pub(super) fn write_to(&self, out: &mut Vec<u8>) {
+        // A line holds text, numbers and times only: writing it to memory cannot fail.
+        serde_json::to_writer(&mut *out, self).unwrap_or_default();
+        out.push(b'\n');
+    }
+}
+
+mod octal {
+    use std::borrow::Cow;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, clippy::ref_option, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(mode: &Option<u32>, serializer: S) -> Result<S::Ok, S::Error> {
+        match mode {
+            Some(mode) => serializer.collect_str(&format_args!("{mode:04o}")),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        u32::from_str_radix(&text, 8).map(Some).map_err(D::Error::custom)
+    }
+}
+
+/// Sums over lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tally {
+    /// Files: in a frozen inventory all of them, in a package those in the bag.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Packed files that differ from the frozen inventory.
+    pub changed: u64,
+    /// Of these, those whose packed copy may not be one whole state: torn or cut.
+    pub torn: u64,
+    /// Entries that could not be read.
+    pub unreadable: u64,
+    /// Files that were gone when their turn came.
+    pub vanished: u64,
+    /// Folders.
+    pub directories: u64,
+    /// Symbolic links.
+    pub symlinks: u64,
+    /// Devices, sockets and pipes.
+    pub others: u64,
+    /// Entries whose path in the bag differs from their path in the source.
+    pub renamed: u64,
+    /// Entries whose name is not valid UTF-8.
+    pub not_utf8: u64,
+    /// Length of the bag's manifest of all these.
+    pub manifest_bytes: u64,
+    /// Length of the inventory of all these.
+    pub inventory_bytes: u64,
+}
+
+impl Tally {
+    /// Counts one line that is `written` bytes long.
+    pub(super) fn count(&mut self, line: &Line, written: usize) {
+        self.inventory_bytes += written as u64;
+        self.manifest_bytes += line.manifest_line().map_or(0, |text| text.len() as u64);
+        self.renamed += u64::from(line.packed_as.is_some());
+        self.not_utf8 += u64::from(line.path.as_utf8().is_none());
+        let is_in_the_bag = line.sha256.is_some() || (line.kind == EntryKind::File && line.status.is_none());
+        if is_in_the_bag {
+            self.files += 1;
+            self.bytes += line.size.unwrap_or(0);
+        }
+        self.torn += u64::from(matches!(line.change, Some(Change::Torn | Change::Cut)));
+        match line.status {
+            Some(Status::Changed) => self.changed += 1,
+            Some(Status::Unreadable) => self.unreadable += 1,
+            Some(Status::Vanished) => self.vanished += 1,
+            _ => {}
+        }
+        match line.kind {
+            EntryKind::File => {}
+            EntryKind::Directory => self.directories += 1,
+            EntryKind::Symlink => self.symlinks += 1,
+            EntryKind::Other => self.others += 1,
+        }
+    }
+
+    /// Adds the sums of more lines.
+    pub(super) fn add(&mut self, more: &Self) {
+        let Self {
+            files,
+            bytes,
+            changed,
+            torn,
+            unreadable,
+            vanished,
+            directories,
+            symlinks,
+            others,
+            renamed,
+            not_utf8,
+            manifest_bytes,
+            inventory_bytes,
+        } = more;
+        self.files += files;
+        self.bytes += bytes;
+        self.changed += changed;
+        self.torn += torn;
+        self.unreadable += unreadable;
+        self.vanished += vanished;
+        self.directories += directories;
+        self.symlinks += symlinks;
+        self.others += others;
+        self.renamed += renamed;
+        self.not_utf8 += not_utf8;
+        self.manifest_bytes += manifest_bytes;
+        self.inventory_bytes += inventory_bytes;
+    }
+
+    /// Whether everything that was inventoried is in the bag.
+    pub fn is_complete(&self) -> bool {
+        self.unreadable == 0 && self.vanished == 0
+    }
+}
+
+/// Gives names in the bag to what cannot keep its own.
+///
+/// A local path can always be a path in a tar. An object key need not: it may end in a slash, hold empty or
+/// dotted segments, be too long for a file name, or be both an object and the "folder" of others. Such a file
+/// is packed as `<label>/.renamed/<first half of the SHA-256 of its key, in hex>`; its line tells both names.
+///
+/// Objects come in the order of their keys, so the keys that begin like the present one are the last ones
+/// seen: a short stack of them finds every key that is also a folder.
+#[derive(Default)]
+pub(super) struct Renaming {
+    open: Vec<Vec<u8>>,
+}
+
+impl Renaming {
+    /// The name in the bag for `key` below `label`, where it must differ.
+    pub(super) fn name_for(&mut self, label: &str, key: &[u8]) -> Option<ObjectPath> {
+        while self.open.last().is_some_and(|earlier| !key.starts_with(earlier)) {
+            self.open.pop();
+        }
+        let is_below_a_file = self.open.iter().any(|earlier| key.get(earlier.len()) == Some(&b'/'));
+        let can_be_a_path = key
+            .split(|byte| *byte == b'/')
+            .all(|name| !matches!(name, b"" | b"." | b"..") && name.len() <= 255 && !name.contains(&0));
+        let collides = key.starts_with(RENAMED.as_bytes());
+        self.open.push(key.to_vec());
+        if can_be_a_path && !is_below_a_file && !collides {
+            return None;
+        }
+        let digest = hex::encode(&Sha256::digest(key)[..16]);
+        Some(ObjectPath::from(format!("{label}/{RENAMED}{digest}").as_str()))
+    }
+}
+
+/// The folder for renamed files below a source's label.
+const RENAMED: &str = ".renamed/";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_cannot_be_paths_get_another_name_and_no_other_key_does() {
+        let keys: [(&str, bool); 13] = [
+            ("a", false),
+            ("a-b", false),
+            ("a/b", true),
+            ("a/c/d", true),
+            ("ab/c", false),
+            ("b//c", true),
+            ("b/c", false),
+            ("b/c/", true),
+            ("b/c0", false),
+            ("d/../e", true),
+            ("dir/", true),
+            ("e", false),
+            (".renamed/x", true),
+        ];
+        let mut renaming = Renaming::default();
+        for (key, is_renamed) in keys {
+            assert_eq!(renaming.name_for("s3", key.as_bytes()).is_some(), is_renamed, "{key}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The package manifest: what lies at the destination, in one canonical text whose digest the client
+//! acknowledges.
+//!
+//! Beside the parts stand `<name>.package.json` (canonical JSON, RFC 8785), `<name>.sha256` (a list that
+//! `sha256sum -c` reads, of the parts and the package manifest) and `HOW-TO-RESTORE.txt`. None of them is
+//! encrypted and none holds a file name of the client.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
+
+use super::{
+    bag,
+    checkpoint::{Checkpoint, PartRecord, Position},
+    fault::{Result, ReturnError},
+    inventory::{Frozen, Lines},
+    line::Tally,
+    order::{Format, Order, Slug},
+    recipient::RecipientKey,
+};
+
+/// The format of the package manifest.
+const MANIFEST_FORMAT: &str = "gangway.data-return/1";
+
+/// A finished package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// What it is made of.
+    pub manifest: PackageManifest,
+    /// SHA-256 of the canonical text of `manifest`, in hex: what the client acknowledges.
+    pub digest: String,
+}
+
+/// What a package is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackageManifest {
+    /// The format of this text.
+    pub format: String,
+    /// Name of the package.
+    pub name: Slug,
+    /// How it is packed.
+    pub packing: Format,
+    /// The program that made it, with its version.
+    pub made_by: String,
+    /// The return's own number.
+    pub external_identifier: String,
+    /// SHA-256 of the frozen inventory that was planned.
+    pub inventory_sha256: String,
+    /// SHA-256 of the bag's payload manifest, in hex.
+    pub bag_manifest_sha256: String,
+    /// What is in the bag, and what is not.
+    pub contents: Tally,
+    /// Fingerprints of the keys that open it.
+    pub recipients: Vec<String>,
+    /// The parts, in order.
+    pub parts: Vec<PartRecord>,
+}
+
+impl PackageManifest {
+    /// The canonical text.
+    ///
+    /// # Errors
+    /// `Broken` when a number is beyond what JSON can carry exactly, 2^53.
+    pub fn canonical(&self) -> Result<Vec<u8>> {
+        serde_json_canonicalizer::to_vec(self)
+            .map_err(|_error| ReturnError::Broken("the package manifest has no canonical text"))
+    }
+
+    /// SHA-256 of the canonical text, in hex.
+    ///
+    /// # Errors
+    /// As [`canonical`](Self::canonical).
+    pub fn digest(&self) -> Result<String> {
+        Ok(hex::encode(Sha256::digest(self.canonical()?)))
+    }
+
+    /// Whether everything that was planned is in the bag.
+    pub fn is_complete(&self) -> bool {
+        self.contents.is_complete()
+    }
+}
+
+/// Writes the texts beside the parts.
+pub(super) async fn describe(order: &Order, frozen: &Frozen, checkpoint: &Checkpoint) -> Result<Package> {
+    let Position::End { manifest_sha256: bag_manifest_sha256 } = &checkpoint.at else {
+        return Err(ReturnError::Broken("a package is described before its end"));
+    };
+    let manifest = PackageManifest {
+        format: MANIFEST_FORMAT.to_owned(),
+        name: order.name.clone(),
+        packing: order.format,
+        made_by: bag::AGENT.to_owned(),
+        external_identifier: order.about.external_identifier.clone(),
+        inventory_sha256: frozen.sha256.clone(),
+        bag_manifest_sha256: bag_manifest_sha256.clone(),
+        contents: checkpoint.tally.clone(),
+        recipients: order.recipients.iter().map(RecipientKey::fingerprint).collect(),
+        parts: records(order, checkpoint.parts).await?,
+    };
+    let text = manifest.canonical()?;
+    let digest = hex::encode(Sha256::digest(&text));
+    let name = manifest_name(order);
+    let sums = sums(&manifest, &name, &digest);
+    let restore = restore_text(order, &manifest);
+    for (name, bytes) in
+        [(name, text), (format!("{}.sha256", order.name), sums.into_bytes()), (RESTORE.into(), restore.into_bytes())]
+    {
+        let path = order.destination.at(name);
+        order.destination.store.put(&path, Bytes::from(bytes)).await.map_err(ReturnError::Destination)?;
+    }
+    Ok(Package { manifest, digest })
+}
+
+/// Name of the instructions.
+pub const RESTORE: &str = "HOW-TO-RESTORE.txt";
+
+/// Name of the package manifest of `order`.
+pub fn manifest_name(order: &Order) -> String {
+    format!("{}.package.json", order.name)
+}
+
+async fn records(order: &Order, parts: u32) -> Result<Vec<PartRecord>> {
+    let mut records = Vec::new();
+    for number in 1..=parts {
+        let order = order.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let path = PartRecord::spool_path(&order, number);
+            let mut lines = Lines::of(&order, &path, 0, &Handle::current())?;
+            let text = lines.next_text()?.unwrap_or_default();
+            serde_json::from_slice(text).map_err(|_error| ReturnError::Broken("a spooled part has no record"))
+        });
+        records.push(read.await.map_err(|_stopped| ReturnError::Interrupted)??);
+    }
+    Ok(records)
+}
+
+fn sums(manifest: &PackageManifest, name: &str, digest: &str) -> String {
+    let parts = manifest.parts.iter().map(|part| format!("{}  {}\n", part.sha256, part.name));
+    parts.chain([format!("{digest}  {name}\n")]).collect()
+}
+
+fn restore_text(order: &Order, manifest: &PackageManifest) -> String {
+    let name = &order.name;
+    let unpack = match order.format {
+        Format::BagitTar => "tar -xf -",
+        Format::BagitTarZstd => "zstd -dc | tar -xf -",
+    };
+    let recipients: String = manifest.recipients.iter().flat_map(|print| ["    ", print, "\n"]).collect();
+    let parts = format!("{name}.part-*.{}", order.format.extension());
+    format!(
+        "How to restore {name}\n\
+         \n\
+         This folder holds {count} encrypted parts of one archive. You need the program age\n\
+         (https://age-encryption.org){zstd}, tar, and the private key of one of the recipients\n\
+         {recipients}\
+         \n\
+         1. Check that everything arrived:\n\
+         \n\
+         \x20   sha256sum -c {name}.sha256\n\
+         \n\
+         2. Decrypt, in order, and unpack (key.txt is the file with your private key):\n\
+         \n\
+         \x20   set -o pipefail\n\
+         \x20   for p in {parts}; do age -d -i key.txt \"$p\" || break; done | {unpack}\n\
+         \n\
+         \x20  A part that was changed or cut short makes age fail; tar then fails as well.\n\
+         \n\
+         3. Check the files. The folder {name} is a BagIt bag (RFC 8493), so any validator does:\n\
+         \n\
+         \x20   (cd {name} && sha256sum -c --quiet {manifest_file})\n\
+         \n\
+         \x20  File names that hold a percent sign, a control character or bytes that are not UTF-8 stand\n\
+         \x20  percent-encoded in the manifest, as RFC 8493 asks; a validator that does not decode them\n\
+         \x20  reports these files as missing although they are there.\n\
+         \n\
+         What else there is: {name}/{inventory} has one line of JSON for everything that was found at the\n\
+         source: files, empty folders, links (which are not followed), and whatever changed or could not be\n\
+         read. In this package: {files} files, {bytes} bytes, {changed} changed during the return,\n\
+         {missing} not in the package.\n\
+         \n\
+         The digest to acknowledge is the SHA-256 of {name}.package.json.\n",
+        count = manifest.parts.len(),
+        zstd = if order.format == Format::BagitTarZstd { ", zstd" } else { "" },
+        manifest_file = bag::MANIFEST,
+        inventory = bag::INVENTORY,
+        files = manifest.contents.files,
+        bytes = manifest.contents.bytes,
+        changed = manifest.contents.changed,
+        missing = manifest.contents.unreadable + manifest.contents.vanished,
+    )
+}

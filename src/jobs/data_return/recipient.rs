@@ -1,0 +1,171 @@
+//! Who can open a package: an age X25519 recipient, its fingerprint, and the message that shows that somebody
+//! holds its private key before any data is sent.
+
+use std::{fmt, io::Write, str::FromStr};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::fault::{Result, ReturnError};
+use crate::error::Violation;
+
+/// An age recipient, `age1…`.
+#[derive(Clone)]
+pub struct RecipientKey {
+    key: age::x25519::Recipient,
+    text: String,
+}
+
+impl FromStr for RecipientKey {
+    type Err = Violation;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let remedy = "Run age-keygen and give the line that begins with age1.";
+        if text.get(..15).is_some_and(|start| start.eq_ignore_ascii_case("AGE-SECRET-KEY-")) {
+            return Err(Violation::new(
+                "recipient",
+                "This is a private key. Do not give it to anybody; make a new one.",
+            )
+            .remedy(remedy));
+        }
+        let key = text.parse().map_err(|_why: &str| {
+            Violation::new("recipient", "This is not an age X25519 public key.").remedy(remedy)
+        })?;
+        Ok(Self { key, text: text.to_owned() })
+    }
+}
+
+impl RecipientKey {
+    /// The key as text, `age1…`.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// SHA-256 of the text, in sixteen groups of four hex digits, for people to compare.
+    pub fn fingerprint(&self) -> String {
+        let hex = hex::encode_upper(Sha256::digest(&self.text));
+        let mut groups = String::with_capacity(hex.len() + hex.len() / 4);
+        for (index, digit) in hex.chars().enumerate() {
+            if index > 0 && index % 4 == 0 {
+                groups.push(' ');
+            }
+            groups.push(digit);
+        }
+        groups
+    }
+
+    pub(super) fn as_age(&self) -> &age::x25519::Recipient {
+        &self.key
+    }
+
+    /// A message that only the holder of the private key can read.
+    ///
+    /// `random` is 768 fresh random bytes; their Base64 text of 1 KiB is what must be read.
+    ///
+    /// # Errors
+    /// `Broken` when the key cannot be encrypted to, which no parsed key shows.
+    pub fn challenge(&self, random: &[u8; 768]) -> Result<Challenge> {
+        let secret = BASE64_STANDARD.encode(random);
+        let sealed = seal(&self.key, secret.as_bytes()).ok_or(ReturnError::Broken("the key does not encrypt"))?;
+        Ok(Challenge { message: armor(&sealed), answer_sha256: Sha256::digest(&secret).into() })
+    }
+}
+
+impl fmt::Debug for RecipientKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A test message for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// The message, in age's text form: `age -d -i key.txt message.age` reads it.
+    pub message: String,
+    /// SHA-256 of the text inside. Knowing it does not help to answer.
+    pub answer_sha256: [u8; 32],
+}
+
+impl Challenge {
+    /// Whether `answer` is the text inside; white space around it does not count.
+    pub fn is_answered_by(answer_sha256: &[u8; 32], answer: &str) -> bool {
+        let given: [u8; 32] = Sha256::digest(answer.trim()).into();
+        given.ct_eq(answer_sha256).into()
+    }
+}
+
+fn seal(key: &age::x25519::Recipient, plain: &[u8]) -> Option<Vec<u8>> {
+    let encryptor = age::Encryptor::with_recipients(std::iter::once(key as &dyn age::Recipient)).ok()?;
+    let mut sealed = Vec::new();
+    let mut writer = encryptor.wrap_output(&mut sealed).ok()?;
+    writer.write_all(plain).ok()?;
+    writer.finish().ok()?;
+    Some(sealed)
+}
+
+/// Length of a line in age's text form.
+const ARMOR_COLUMNS: usize = 64;
+
+/// age's text form: strict PEM.
+fn armor(sealed: &[u8]) -> String {
+    let base64 = BASE64_STANDARD.encode(sealed);
+    let mut text = String::from("-----BEGIN AGE ENCRYPTED FILE-----\n");
+    let mut rest = base64.as_str();
+    while !rest.is_empty() {
+        let (line, later) = rest.split_at(ARMOR_COLUMNS.min(rest.len()));
+        text.push_str(line);
+        text.push('\n');
+        rest = later;
+    }
+    text.push_str("-----END AGE ENCRYPTED FILE-----\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    const KEY: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+
+    #[test]
+    fn a_key_is_parsed_and_shown_by_its_fingerprint() {
+        let key: RecipientKey = format!(" {KEY}\n").parse().unwrap();
+        assert_eq!(key.as_str(), KEY);
+        let print = key.fingerprint();
+        assert_eq!(print.split(' ').count(), 16);
+        assert_eq!(print.replace(' ', "").to_lowercase(), hex::encode(Sha256::digest(KEY)));
+    }
+
+    #[test]
+    fn what_is_no_public_key_is_refused_with_a_way_out() {
+        for text in ["", "age1", "ssh-ed25519 AAAA", &KEY[..KEY.len() - 1], &KEY.replace('q', "p"), "é"] {
+            let violation = text.parse::<RecipientKey>().unwrap_err();
+            assert_eq!(violation.field, "recipient");
+            assert!(violation.remedy.is_some());
+        }
+    }
+
+    #[test]
+    fn a_private_key_is_refused_and_not_repeated() {
+        let secret = "AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ";
+        let violation = secret.parse::<RecipientKey>().unwrap_err();
+        assert!(violation.message.contains("private key"));
+        assert!(!format!("{violation:?}").contains("QQQQ"));
+    }
+
+    #[test]
+    fn only_the_text_inside_answers_a_challenge() {
+        let key: RecipientKey = KEY.parse().unwrap();
+        let challenge = key.challenge(&[7; 768]).unwrap();
+        let inside = BASE64_STANDARD.encode([7; 768]);
+        assert_eq!(inside.len(), 1024);
+        assert!(Challenge::is_answered_by(&challenge.answer_sha256, &format!("{inside}\r\n")));
+        for wrong in ["", &inside[1..], &challenge.message, &hex::encode(challenge.answer_sha256)] {
+            assert!(!Challenge::is_answered_by(&challenge.answer_sha256, wrong));
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! One run of a return: from a checkpoint, or from nothing, to the finished package or to an error.
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use tokio::{
+    runtime::Handle,
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+};
+
+use super::{
+    checkpoint::{Checkpoint, Position, Watch},
+    commit::commit,
+    fault::{Result, ReturnError},
+    inventory::{self, Frozen},
+    lane::{Lane, lane},
+    order::{Order, Place},
+    package::{self, Package},
+    payload,
+    seal::{Sealed, Sealing},
+    tags,
+};
+use crate::ports::storage::{FaultKind, Listed, ObjectPath};
+
+/// Sealed parts that may wait to be committed while the next one is made.
+const PARTS_AHEAD: usize = 1;
+
+/// Packs the order's sources as `frozen` lists them, beginning at `from` when an earlier run left a checkpoint.
+///
+/// The package at the destination is finished and described then, and not yet verified: see
+/// [`verify`](super::verify()).
+///
+/// # Errors
+/// [`ReturnError`]. After any of them another run can go on from the last checkpoint that was saved.
+pub async fn pack(order: &Arc<Order>, frozen: &Frozen, from: Option<Checkpoint>, watch: &Watch) -> Result<Package> {
+    let mut checkpoint = from.unwrap_or_default();
+    clear_unfinished(order, checkpoint.parts).await?;
+    inventory::check(order, frozen).await?;
+    if matches!(checkpoint.at, Position::Start | Position::Payload { .. }) {
+        let (order, at) = (order.clone(), checkpoint.at.clone());
+        let produce = {
+            let order = order.clone();
+            move |lane: &Lane, runtime: &Handle| payload::produce(&order, at, lane, runtime)
+        };
+        checkpoint = stage(&order, checkpoint, watch, produce).await?;
+        checkpoint.at = Position::Tags { payload_parts: checkpoint.parts, offset: 0 };
+    }
+    if let Position::Tags { payload_parts, offset } = checkpoint.at {
+        let (order_there, tally) = (order.clone(), checkpoint.tally.clone());
+        let produce = move |lane: &Lane, runtime: &Handle| {
+            tags::produce(&order_there, &tally, payload_parts, offset, lane, runtime)
+        };
+        checkpoint = stage(order, checkpoint, watch, produce).await?;
+    }
+    package::describe(order, frozen, &checkpoint).await
+}
+
+/// Runs the stages of one lane until the producer has nothing more to ask for.
+async fn stage(
+    order: &Arc<Order>,
+    from: Checkpoint,
+    watch: &Watch,
+    produce: impl FnOnce(&Lane, &Handle) -> Result<()> + Send + 'static,
+) -> Result<Checkpoint> {
+    let runtime = Handle::current();
+    let (lane, ends) = lane(order.workers, order.format, watch.cancel.clone());
+    let (sealed, parts) = mpsc::channel(PARTS_AHEAD);
+    let sealing = Sealing {
+        order: order.clone(),
+        watch: watch.clone(),
+        runtime: runtime.clone(),
+        buffers: ends.buffers,
+        sealed,
+        from: from.clone(),
+    };
+    let mut threads = JoinSet::new();
+    threads.spawn_blocking(move || produce(&lane, &runtime));
+    threads.spawn_blocking(move || sealing.run(&ends.slots));
+    for bench in ends.workers {
+        threads.spawn_blocking(move || bench.work());
+    }
+    tokio::select! {
+        biased;
+        // The threads see the cancellation too, and end on their own; nobody needs to wait for a slow disk.
+        () = watch.cancel.cancelled() => { threads.detach_all(); Err(ReturnError::Cancelled) }
+        ended = commit_all(order, watch, from, parts, &mut threads) => ended,
+    }
+}
+
+async fn commit_all(
+    order: &Order,
+    watch: &Watch,
+    mut checkpoint: Checkpoint,
+    mut parts: mpsc::Receiver<Sealed>,
+    threads: &mut JoinSet<Result<()>>,
+) -> Result<Checkpoint> {
+    let mut committed = Ok(());
+    while let Some(sealed) = parts.recv().await {
+        committed = commit(order, watch, &mut checkpoint, sealed).await;
+        if committed.is_err() {
+            break;
+        }
+    }
+    // Closing the channel ends the stages before it, one after the other.
+    drop(parts);
+    let mut first = committed.err();
+    while let Some(ended) = threads.join_next().await {
+        let error = flatten(ended).err();
+        let is_consequence = matches!(first, None | Some(ReturnError::Interrupted));
+        if is_consequence && error.is_some() {
+            first = error;
+        }
+    }
+    match first {
+        None => Ok(checkpoint),
+        Some(error) => Err(error),
+    }
+}
+
+fn flatten(ended: Result<Result<()>, JoinError>) -> Result<()> {
+    ended.unwrap_or(Err(ReturnError::Broken("a thread of the return stopped")))
+}
+
+/// Takes away what an earlier run left behind its last checkpoint.
+async fn clear_unfinished(order: &Order, finished: u32) -> Result<()> {
+    let Place { store, folder } = &order.destination;
+    store.sweep(folder).await.map_err(ReturnError::Destination)?;
+    order.spool.store.sweep(&order.spool.folder).await.map_err(ReturnError::Spool)?;
+    let names: Vec<String> = (1..=finished).rev().take(1).map(|number| order.part_name(number)).collect();
+    let last = names.first().cloned().unwrap_or_default();
+    for path in names_at(order).await? {
+        let name = String::from_utf8_lossy(path.file_name()).into_owned();
+        // Numbers have five digits or more, so a longer name has a larger number.
+        let is_behind = (name.len(), name.as_str()) > (last.len(), last.as_str());
+        if name.starts_with(&order.part_prefix()) && is_behind {
+            store.delete(&path).await.map_err(ReturnError::Destination)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes away everything this return has put at the destination and in the spool. For a return that was
+/// cancelled for good.
+///
+/// # Errors
+/// `Destination`, `Spool`.
+pub async fn discard(order: &Order) -> Result<()> {
+    clear_unfinished(order, 0).await?;
+    for path in names_at(order).await? {
+        order.destination.store.delete(&path).await.map_err(ReturnError::Destination)?;
+    }
+    let spooled = paths_in(&order.spool).await.map_err(ReturnError::Spool)?;
+    for path in spooled {
+        order.spool.store.delete(&path).await.map_err(ReturnError::Spool)?;
+    }
+    Ok(())
+}
+
+/// What lies at the destination under a name of this package.
+async fn names_at(order: &Order) -> Result<Vec<ObjectPath>> {
+    let mut paths = paths_in(&order.destination).await.map_err(ReturnError::Destination)?;
+    let beginning = format!("{}.", order.name);
+    paths
+        .retain(|path| path.parent() == order.destination.folder && path.file_name().starts_with(beginning.as_bytes()));
+    Ok(paths)
+}
+
+async fn paths_in(place: &Place) -> Result<Vec<ObjectPath>, crate::ports::storage::Fault> {
+    let mut paths = Vec::new();
+    let mut pages = place.store.list(&place.folder);
+    loop {
+        match pages.try_next().await {
+            Ok(Some(page)) => paths.extend(page.into_iter().filter_map(|listed| match listed {
+                Listed::Entry(entry) => Some(entry.path),
+                Listed::Unreadable { .. } => None,
+            })),
+            Ok(None) => return Ok(paths),
+            // The folder is made by the first write.
+            Err(fault) if fault.kind == FaultKind::NotFound => return Ok(paths),
+            Err(fault) => return Err(fault),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Takes frames in order, cuts them into parts, encrypts each part for the recipients, hashes what comes out
+//! and hands it to that part's upload.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, mpsc::Receiver},
+};
+
+use age::{Encryptor, stream::StreamWriter};
+use bytes::{Bytes, BytesMut};
+use sha2::{Digest, Sha256};
+use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
+
+use super::{
+    checkpoint::{Checkpoint, PartRecord, Phase, Position, SoFar, Watch},
+    fault::{Result, ReturnError},
+    lane::{Buffers, Frame, Slot},
+    line::Tally,
+    order::Order,
+    recipient::RecipientKey,
+};
+use crate::ports::storage::{Fault, FaultKind, ObjectStore, Upload};
+
+/// Encrypted bytes handed over at once.
+const CHUNK_BYTES: usize = 1024 * 1024;
+
+/// Chunks that may wait for an upload.
+const CHUNKS_AHEAD: usize = 2;
+
+/// A part ends early when so many bytes of inventory lines belong to it: they are held until it is durable.
+const MOST_LINE_BYTES: usize = 4 * 1024 * 1024;
+
+/// A part whose last byte is on its way.
+pub(super) struct Sealed {
+    /// What the record will say; the destination's mark is still missing.
+    pub(super) record: PartRecord,
+    /// The write of it, complete but not yet shown under its name.
+    pub(super) upload: JoinHandle<Result<Box<dyn Upload>, Fault>>,
+    /// Inventory lines of what ends in it.
+    pub(super) lines: Vec<u8>,
+    /// Sums over these.
+    pub(super) tally: Tally,
+    /// Where the next part begins.
+    pub(super) at: Position,
+}
+
+/// What the sealing stage works with.
+pub(super) struct Sealing {
+    pub(super) order: Arc<Order>,
+    pub(super) watch: Watch,
+    pub(super) runtime: Handle,
+    pub(super) buffers: Arc<Buffers>,
+    pub(super) sealed: mpsc::Sender<Sealed>,
+    /// Where the stage began.
+    pub(super) from: Checkpoint,
+}
+
+impl Sealing {
+    /// Seals until the last frame. Blocks its thread.
+    ///
+    /// # Errors
+    /// The first error of a frame, `Destination`, `Cancelled`, `Interrupted`.
+    pub(super) fn run(self, frames: &Receiver<Slot>) -> Result<()> {
+        let mut done = (self.from.tally.files, self.from.tally.bytes, self.from.parts);
+        let mut part: Option<Part> = None;
+        while let Ok(slot) = frames.recv() {
+            if self.watch.cancel.is_cancelled() {
+                return Err(ReturnError::Cancelled);
+            }
+            let frame = slot.recv().map_err(|_gone| ReturnError::Broken("a worker stopped"))??;
+            if let Some(full) = part.take_if(|part| part.is_full_for(&frame, self.order.part_bytes)) {
+                self.send(full.close(&self.runtime)?)?;
+                done.2 += 1;
+            }
+            done.0 += frame.tally.files;
+            done.1 += frame.plain_len;
+            let number = done.2 + 1;
+            let open = match &mut part {
+                Some(open) => open,
+                none => none.insert(Part::open(&self.order, number, &self.runtime)?),
+            };
+            self.buffers.give_back(open.add(frame, &self.runtime)?);
+            let (files, bytes, parts) = done;
+            self.watch.progress.at(SoFar { phase: Phase::Packing, files, bytes, parts });
+        }
+        match part {
+            Some(last) => self.send(last.close(&self.runtime)?),
+            None => Ok(()),
+        }
+    }
+
+    fn send(&self, sealed: Sealed) -> Result<()> {
+        self.sealed.blocking_send(sealed).map_err(|_closed| ReturnError::Interrupted)
+    }
+}
+
+/// A part being written.
+struct Part {
+    record: PartRecord,
+    age: StreamWriter<Outlet>,
+    upload: JoinHandle<Result<Box<dyn Upload>, Fault>>,
+    lines: Vec<u8>,
+    tally: Tally,
+    at: Position,
+}
+
+impl Part {
+    fn open(order: &Order, number: u32, runtime: &Handle) -> Result<Self> {
+        let name = order.part_name(number);
+        let (chunks, received) = mpsc::channel(CHUNKS_AHEAD);
+        let (store, path) = (order.destination.store.clone(), order.destination.at(&name));
+        let upload = runtime.spawn(async move { write(store.as_ref(), &path, received).await });
+        let recipients = order.recipients.iter().map(RecipientKey::as_age);
+        let encryptor = Encryptor::with_recipients(recipients.map(|key| key as &dyn age::Recipient))
+            .map_err(|_error| ReturnError::Broken("a part needs at least one recipient"))?;
+        let outlet = Outlet { chunks, filling: BytesMut::new(), hasher: Sha256::new(), bytes: 0 };
+        let age = encryptor.wrap_output(outlet).map_err(|_closed| ReturnError::Interrupted)?;
+        let record = PartRecord { number, name, bytes: 0, sha256: String::new(), plain_bytes: 0, version: None };
+        Ok(Self { record, age, upload, lines: Vec::new(), tally: Tally::default(), at: Position::Start })
+    }
+
+    fn is_full_for(&self, frame: &Frame, part_bytes: u64) -> bool {
+        self.record.plain_bytes > 0
+            && (self.record.plain_bytes + frame.plain_len > part_bytes
+                || self.lines.len() + frame.lines.len() > MOST_LINE_BYTES)
+    }
+
+    /// Encrypts a frame; gives its buffer back.
+    fn add(&mut self, frame: Frame, runtime: &Handle) -> Result<Vec<u8>> {
+        if self.age.write_all(&frame.bytes).is_err() {
+            return Err(self.why(runtime));
+        }
+        self.record.plain_bytes += frame.plain_len;
+        self.lines.extend_from_slice(&frame.lines);
+        self.tally.add(&frame.tally);
+        self.at = frame.at;
+        Ok(frame.bytes)
+    }
+
+    /// The upload takes no more: its own error says why.
+    fn why(&mut self, runtime: &Handle) -> ReturnError {
+        match runtime.block_on(&mut self.upload) {
+            Ok(Err(fault)) => ReturnError::Destination(fault),
+            Ok(Ok(_)) | Err(_) => ReturnError::Interrupted,
+        }
+    }
+
+    fn close(self, runtime: &Handle) -> Result<Sealed> {
+        let Self { mut record, age, mut upload, lines, tally, at } = self;
+        let outlet = match age.finish().and_then(Outlet::finish) {
+            Ok(outlet) => outlet,
+            Err(_closed) => {
+                return Err(match runtime.block_on(&mut upload) {
+                    Ok(Err(fault)) => ReturnError::Destination(fault),
+                    Ok(Ok(_)) | Err(_) => ReturnError::Interrupted,
+                });
+            }
+        };
+        record.bytes = outlet.bytes;
+        record.sha256 = hex::encode(outlet.hasher.finalize());
+        Ok(Sealed { record, upload, lines, tally, at })
+    }
+}
+
+/// What an upload receives.
+enum Piece {
+    Bytes(Bytes),
+    /// There is no more, and nothing is missing. A channel that closes without it was abandoned.
+    End,
+}
+
+/// Where age writes to: hashes, gathers, hands over.
+struct Outlet {
+    chunks: mpsc::Sender<Piece>,
+    filling: BytesMut,
+    hasher: Sha256,
+    bytes: u64,
+}
+
+impl Outlet {
+    fn hand_over(&mut self) -> io::Result<()> {
+        let chunk = self.filling.split().freeze();
+        self.hasher.update(&chunk);
+        self.bytes += chunk.len() as u64;
+        self.chunks.blocking_send(Piece::Bytes(chunk)).map_err(|_closed| io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn finish(mut self) -> io::Result<Self> {
+        self.hand_over()?;
+        self.chunks.blocking_send(Piece::End).map_err(|_closed| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        Ok(self)
+    }
+}
+
+impl Write for Outlet {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.filling.is_empty() {
+            self.filling.reserve(CHUNK_BYTES);
+        }
+        self.filling.extend_from_slice(bytes);
+        // age writes chunks of some 64 KiB; one less than the reserved room is left before it would grow.
+        if self.filling.len() + bytes.len() > CHUNK_BYTES {
+            self.hand_over()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes what arrives; gives the upload back complete, not yet shown.
+async fn write(
+    store: &dyn ObjectStore,
+    path: &crate::ports::storage::ObjectPath,
+    mut pieces: mpsc::Receiver<Piece>,
+) -> Result<Box<dyn Upload>, Fault> {
+    let mut upload = store.begin(path).await?;
+    loop {
+        match pieces.recv().await {
+            Some(Piece::Bytes(chunk)) => {
+                if let Err(fault) = upload.write(chunk).await {
+                    upload.abandon().await;
+                    return Err(fault);
+                }
+            }
+            Some(Piece::End) => return Ok(upload),
+            None => {
+                upload.abandon().await;
+                return Err(Fault::new(FaultKind::Transient, "write", path.to_string(), "was abandoned"));
+            }
+        }
+    }
+}
