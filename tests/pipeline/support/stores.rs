@@ -1,0 +1,161 @@
+//! Stores that misbehave on demand, around stores that do not.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gangway::ports::storage::{
+    BlockingBody, BlockingSource, Facts, Fault, FaultKind, Listing, ObjectPath, ObjectSource, ObjectStore, Opened,
+    Result, Span, Stored, Upload,
+};
+
+/// A local source in which something happens while it is read.
+pub(crate) struct Meddled {
+    pub(crate) inner: Arc<dyn ObjectSource>,
+    /// Asked before each open; a fault is given instead of the file.
+    pub(crate) on_open: Box<dyn Fn(&ObjectPath) -> Result<()> + Send + Sync>,
+    /// Told after each read, with the number of bytes read of that opened file so far; a fault is given instead
+    /// of what was read.
+    pub(crate) on_read: Arc<dyn Fn(&ObjectPath, u64) -> Result<()> + Send + Sync>,
+}
+
+impl Meddled {
+    pub(crate) fn new(inner: Arc<dyn ObjectSource>) -> Self {
+        Self { inner, on_open: Box::new(|_| Ok(())), on_read: Arc::new(|_, _| Ok(())) }
+    }
+
+    pub(crate) fn on_open(mut self, act: impl Fn(&ObjectPath) -> Result<()> + Send + Sync + 'static) -> Self {
+        self.on_open = Box::new(act);
+        self
+    }
+
+    pub(crate) fn on_read(mut self, act: impl Fn(&ObjectPath, u64) -> Result<()> + Send + Sync + 'static) -> Self {
+        self.on_read = Arc::new(act);
+        self
+    }
+}
+
+#[async_trait]
+impl ObjectSource for Meddled {
+    fn list(&self, folder: &ObjectPath) -> Listing {
+        self.inner.list(folder)
+    }
+
+    async fn stat(&self, path: &ObjectPath) -> Result<Facts> {
+        self.inner.stat(path).await
+    }
+
+    async fn open(&self, path: &ObjectPath, span: Span) -> Result<Opened> {
+        self.inner.open(path, span).await
+    }
+
+    fn blocking(self: Arc<Self>) -> Option<Arc<dyn BlockingSource>> {
+        Some(self)
+    }
+}
+
+impl BlockingSource for Meddled {
+    fn open_blocking(&self, path: &ObjectPath, span: Span) -> Result<(Facts, Box<dyn BlockingBody>)> {
+        (self.on_open)(path)?;
+        let (facts, body) = self.inner.clone().blocking().unwrap().open_blocking(path, span)?;
+        Ok((facts, Box::new(MeddledBody { body, path: path.clone(), read: 0, on_read: self.on_read.clone() })))
+    }
+}
+
+struct MeddledBody {
+    body: Box<dyn BlockingBody>,
+    path: ObjectPath,
+    read: u64,
+    on_read: Arc<dyn Fn(&ObjectPath, u64) -> Result<()> + Send + Sync>,
+}
+
+impl BlockingBody for MeddledBody {
+    fn read_into(&mut self, out: &mut Vec<u8>, most: usize) -> Result<usize> {
+        let count = self.body.read_into(out, most)?;
+        self.read += count as u64;
+        (self.on_read)(&self.path, self.read)?;
+        Ok(count)
+    }
+
+    fn facts(&self) -> Result<Facts> {
+        self.body.facts()
+    }
+}
+
+/// A store that takes so many bytes and then no more, until it is mended.
+pub(crate) struct Flaky {
+    pub(crate) inner: Arc<dyn ObjectStore>,
+    pub(crate) left: Arc<AtomicU64>,
+    pub(crate) kind: FaultKind,
+}
+
+#[async_trait]
+impl ObjectSource for Flaky {
+    fn list(&self, folder: &ObjectPath) -> Listing {
+        self.inner.list(folder)
+    }
+
+    async fn stat(&self, path: &ObjectPath) -> Result<Facts> {
+        self.inner.stat(path).await
+    }
+
+    async fn open(&self, path: &ObjectPath, span: Span) -> Result<Opened> {
+        self.inner.open(path, span).await
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Flaky {
+    async fn begin(&self, path: &ObjectPath) -> Result<Box<dyn Upload>> {
+        let (inner, left) = (self.inner.begin(path).await?, self.left.clone());
+        Ok(Box::new(FlakyUpload { inner, left, kind: self.kind }))
+    }
+
+    async fn delete(&self, path: &ObjectPath) -> Result<()> {
+        self.inner.delete(path).await
+    }
+
+    async fn sweep(&self, folder: &ObjectPath) -> Result<u64> {
+        self.inner.sweep(folder).await
+    }
+}
+
+struct FlakyUpload {
+    inner: Box<dyn Upload>,
+    left: Arc<AtomicU64>,
+    kind: FaultKind,
+}
+
+#[async_trait]
+impl Upload for FlakyUpload {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
+        let size = chunk.len() as u64;
+        let took = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(size));
+        if took.is_err() {
+            return Err(Fault::new(self.kind, "write", "", "the test says so"));
+        }
+        self.inner.write(chunk).await
+    }
+
+    async fn finish(self: Box<Self>) -> Result<Stored> {
+        self.inner.finish().await
+    }
+
+    async fn abandon(self: Box<Self>) {
+        self.inner.abandon().await;
+    }
+}
+
+/// Does something the first time a condition holds, and never again.
+pub(crate) fn once(act: impl FnOnce() + Send + 'static) -> impl Fn() + Send + Sync {
+    let act = Mutex::new(Some(act));
+    move || {
+        let act = act.lock().unwrap().take();
+        if let Some(act) = act {
+            act();
+        }
+    }
+}
