@@ -22,14 +22,18 @@ use crate::{
 };
 
 pub mod actor;
+pub mod challenge;
 pub mod client;
 pub mod contact;
+pub mod decision;
 mod deed;
 pub mod engagement;
+pub mod exception;
 pub mod gate;
 pub mod log;
 mod once;
 pub mod process;
+pub mod stakeholder;
 pub mod step;
 
 pub use deed::Deed;

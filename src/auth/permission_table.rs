@@ -171,9 +171,11 @@ table! {
         ExceptionActionDone "exceptionActionDone" =>
             &[OnboardingManager, Technician, AccountManager, ServiceDeliveryManager, HeadOfOperations],
         ExceptionClose "exceptionClose" => LEADS,
+        ExceptionWithdraw "exceptionWithdraw" => STEP_ROLES,
         DecisionRequest "decisionRequest" => STEP_ROLES,
         DecisionVote "decisionVote" => VOTERS,
         DecisionDelegate "decisionDelegate" => STEP_ROLES,
+        DecisionWithdraw "decisionWithdraw" => STEP_ROLES,
 
         JobPlan "jobPlan" => &[OnboardingManager, Technician, AccountManager, Compliance, Operator],
         JobStart "jobStart" => STARTERS,

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{Invalid, contact::Phone, text::Prose},
+    domain::{Invalid, Refused, contact::Phone, text::Prose},
     ids::{ActorId, ChallengeId, ClientId, EngagementId, StakeholderId},
 };
 
@@ -71,6 +71,25 @@ pub struct Lesson {
 }
 
 impl Lesson {
+    /// The lesson with the texts it lacks. What was recorded stays as it was.
+    ///
+    /// # Errors
+    /// [`Refused`] when a text is there already.
+    pub fn completed(&self, more: Self) -> Result<Self, Refused> {
+        let filled = |name: &str, old: &Option<String>, new: Option<String>| match (old, new) {
+            (Some(_), Some(_)) => {
+                Err(Refused::new(format!("What this challenge says as `{name}` is recorded already."))
+                    .remedy("Leave that text out, or record another challenge."))
+            }
+            (old, new) => Ok(new.or_else(|| old.clone())),
+        };
+        Ok(Self {
+            expected: filled("expected", &self.expected, more.expected)?,
+            actual: filled("actual", &self.actual, more.actual)?,
+            learning: filled("learning", &self.learning, more.learning)?,
+        })
+    }
+
     /// Whether it says anything, within bounds.
     ///
     /// # Errors

@@ -30,16 +30,20 @@ use crate::{
 };
 
 pub(crate) mod actor;
+pub(crate) mod challenge;
 pub(crate) mod client;
 pub(crate) mod contact;
+pub(crate) mod decision;
 mod dialect;
 pub(crate) mod engagement;
+pub(crate) mod exception;
 pub(crate) mod idempotency;
 pub(crate) mod job;
 pub(crate) mod log;
 mod page;
 pub(crate) mod process;
 pub(crate) mod situation;
+pub(crate) mod stakeholder;
 pub(crate) mod step;
 #[cfg(test)]
 pub(crate) mod testing;
