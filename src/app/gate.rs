@@ -2,8 +2,6 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sea_orm::ConnectionTrait;
-
 use crate::{
     app::{App, Deed},
     auth::Actor,
@@ -14,7 +12,7 @@ use crate::{
     },
     error::{Error, Result},
     ids::{EngagementId, ProcessVersionId},
-    store,
+    store::{self, Reader},
 };
 
 /// An engagement's process and everything its gates ask about.
@@ -60,7 +58,7 @@ pub(in crate::app) fn require(blockers: Vec<Blocker>) -> Result<()> {
 
 async fn load(
     app: &App,
-    db: &impl ConnectionTrait,
+    db: &impl Reader,
     actor: &Actor,
     engagements: &[Engagement],
 ) -> Result<HashMap<EngagementId, Picture>> {
@@ -75,10 +73,7 @@ async fn load(
     Ok(engagements.iter().filter_map(picture).collect())
 }
 
-async fn contents(
-    db: &impl ConnectionTrait,
-    engagements: &[Engagement],
-) -> Result<HashMap<ProcessVersionId, Arc<Content>>> {
+async fn contents(db: &impl Reader, engagements: &[Engagement]) -> Result<HashMap<ProcessVersionId, Arc<Content>>> {
     let mut ids: Vec<_> = engagements.iter().map(|engagement| engagement.process_version_id).collect();
     ids.sort_unstable();
     ids.dedup();

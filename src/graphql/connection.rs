@@ -172,6 +172,7 @@ macro_rules! connection {
             }
         }
 
+        $(#[$doc])*
         #[async_graphql::Object]
         impl $connection {
             /// The nodes of this page with their cursors.

@@ -7,7 +7,7 @@
 //! To add a noun: a module in `types`, one each in `query` and `mutation` whose root object joins
 //! [`Query`] or [`Mutation`], and its arms in `query::node`. Then `cargo run -- schema > schema.graphql`.
 
-use async_graphql::{Request, Schema as AnySchema, SchemaBuilder, dataloader::DataLoader, runtime};
+use async_graphql::{Request, SDLExportOptions, Schema as AnySchema, SchemaBuilder, dataloader::DataLoader, runtime};
 
 use crate::{app::App, auth::Actor};
 
@@ -35,6 +35,11 @@ pub type Schema = AnySchema<Query, Mutation, Subscription>;
 /// The schema before limits and the application are added.
 pub fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     AnySchema::build(Query::default(), Mutation::default(), Subscription::default())
+}
+
+/// The schema as text, sorted, with every description: what `schema.graphql` holds.
+pub fn sdl() -> String {
+    builder().finish().sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
 }
 
 /// `request` as `actor` asks it of `app`, with loaders of its own.

@@ -9,6 +9,7 @@ use crate::clock::{Instant, to_millis};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime(pub Instant);
 
+/// An instant in UTC with milliseconds, as RFC 3339 writes it: `2026-11-22T18:37:00.000Z`.
 #[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -33,6 +34,7 @@ impl From<Instant> for DateTime {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date(pub NaiveDate);
 
+/// A day without a time or zone: `2026-11-22`.
 #[Scalar(name = "Date", specified_by_url = "https://scalars.graphql.org/andimarek/local-date.html")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -57,6 +59,7 @@ impl From<NaiveDate> for Date {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Long(pub i64);
 
+/// A whole number of up to 64 bits, as text, because JSON readers lose digits beyond 53 bits.
 #[Scalar(name = "Long")]
 impl ScalarType for Long {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -83,6 +86,7 @@ impl From<u64> for Long {
 #[derive(Clone, Debug, PartialEq)]
 pub struct JsonObject(pub serde_json::Map<String, serde_json::Value>);
 
+/// A JSON object whose fields depend on its kind.
 #[Scalar(name = "JSONObject")]
 impl ScalarType for JsonObject {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -49,6 +49,9 @@ pub(crate) mod step;
 pub(crate) mod testing;
 pub(crate) mod worker;
 
+/// What a query runs on: a pool, or a transaction that has not ended.
+pub(crate) use sea_orm::ConnectionTrait as Reader;
+
 pub(crate) use page::{Sort, counted, fetch, fetch_each};
 
 /// How long a caller is asked to wait when the database does not answer.

@@ -33,6 +33,7 @@ connection! {
     ClientConnection, ClientEdge, Client
 }
 
+/// A client of the provider.
 #[Object]
 impl Client {
     /// Opaque id.

@@ -32,6 +32,7 @@ impl From<contact::Phone> for PhoneNumber {
     }
 }
 
+/// A person who speaks for a client.
 #[Object]
 impl Contact {
     /// Opaque id.
