@@ -31,6 +31,7 @@ pub mod engagement;
 pub mod exception;
 pub mod gate;
 pub mod log;
+pub mod job;
 mod once;
 pub mod process;
 pub mod stakeholder;
@@ -50,6 +51,8 @@ pub struct Parts {
     pub ids: Arc<dyn IdSource>,
     /// Tells workers of new jobs.
     pub hints: Arc<dyn Hints>,
+    /// Carries progress to whoever watches it live.
+    pub ticks: job::Ticks,
     /// Rung after every commit that wrote events; the sealer listens.
     pub written: Arc<Notify>,
     /// The key that signs checkpoints of the log, and its predecessors.

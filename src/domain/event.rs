@@ -184,6 +184,10 @@ words! {
         JobRetrying = "job.retrying",
         /// A job waits for absent targets.
         JobWaiting = "job.waiting",
+        /// A job's worker died and the job was put back.
+        JobRescued = "job.rescued",
+        /// A worker that shut down gave a job back.
+        JobHandedBack = "job.handed_back",
         /// Every target of a job was done and verified.
         JobSucceeded = "job.succeeded",
         /// Some targets of a job were done and others failed.

@@ -159,6 +159,14 @@ impl Db {
         Ok(self.write.close().await?)
     }
 
+    /// Asks the database for the smallest of answers.
+    ///
+    /// # Errors
+    /// `Unavailable` when it gives none.
+    pub async fn ping(&self) -> Result<()> {
+        Ok(self.read.ping().await?)
+    }
+
     /// Which of the two databases this is.
     pub fn backend(&self) -> DbBackend {
         self.read.get_database_backend()

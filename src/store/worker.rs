@@ -5,7 +5,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, EntityTrait, Value};
 
 use crate::{
-    clock::Instant,
+    domain::job::Presence,
     error::Result,
     ids::WorkerId,
     store::{
@@ -13,25 +13,6 @@ use crate::{
         dialect::{Dialect, millis},
     },
 };
-
-/// What a worker says of itself.
-#[derive(Clone, Debug)]
-pub(crate) struct Presence {
-    /// This run of the process.
-    pub(crate) worker: WorkerId,
-    /// The machine.
-    pub(crate) host: String,
-    /// The process on it.
-    pub(crate) process_id: u32,
-    /// How many jobs it can run at a time.
-    pub(crate) slots: u32,
-    /// How many it runs.
-    pub(crate) busy: u32,
-    /// Whether it takes up nothing more.
-    pub(crate) is_draining: bool,
-    /// When it began.
-    pub(crate) started_at: Instant,
-}
 
 /// Says that a worker is there.
 ///

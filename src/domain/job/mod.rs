@@ -12,6 +12,7 @@
 //! Deliberately absent: what a kind does (`jobs/`), and time: instants and random numbers are passed in.
 //! To add a kind, add one line to [`JobKind`], a file in `jobs/` and its registration.
 
+mod claim;
 mod crash;
 mod outcome;
 mod progress;
@@ -25,6 +26,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 pub use self::{
+    claim::{Claimant, Claimed, Enqueued, Held, Lease, Pick, Presence},
     crash::{ALONE_AFTER_CRASHES, FAILED_AFTER_CRASHES, crashed, runs_alone},
     outcome::{JobError, Outcome, RunAt, Settlement, Standing, settle},
     progress::{Meter, Progress, ProgressUnit},
@@ -68,6 +70,29 @@ words! {
         ResidualCheck = "RESIDUAL_CHECK",
         /// Delivers events to a webhook endpoint.
         WebhookDelivery = "WEBHOOK_DELIVERY",
+    }
+}
+
+impl JobKind {
+    /// What people call it, to stand behind "the": "the data return".
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::DataReturn => "data return",
+            Self::Sanitization => "sanitization",
+            Self::SanitizationVerification => "verification of a sanitization",
+            Self::AgentDeployment => "deployment of agents",
+            Self::AgentRemoval => "removal of agents",
+            Self::CredentialRevocation => "revocation of credentials",
+            Self::ConfigRemoval => "removal of settings",
+            Self::SystemProvisioning => "provisioning of outside systems",
+            Self::SystemDeactivation => "deactivation in outside systems",
+            Self::DiscoveryScan => "discovery scan",
+            Self::Report => "report",
+            Self::Archive => "archiving",
+            Self::CloseoutPack => "closing pack",
+            Self::ResidualCheck => "check for residuals",
+            Self::WebhookDelivery => "delivery of webhooks",
+        }
     }
 }
 
@@ -190,24 +215,4 @@ pub struct Job {
     pub started_at: Option<DateTime<Utc>>,
     /// When it reached its end.
     pub finished_at: Option<DateTime<Utc>>,
-}
-
-/// A worker's right to write a job: void as soon as the row's fence has grown past it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Lease {
-    /// The job.
-    pub job: JobId,
-    /// The number of the claim.
-    pub fence: i64,
-}
-
-/// A job that a worker has just claimed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Claimed {
-    /// The job, RUNNING.
-    pub job: Job,
-    /// The right to write it.
-    pub lease: Lease,
-    /// What an earlier run saved.
-    pub checkpoint: Option<Value>,
 }

@@ -7,36 +7,13 @@ use sea_orm::{ConnectionTrait, Value};
 use super::{job, kinds, model, states};
 use crate::{
     clock::Instant,
-    domain::job::{ALONE_AFTER_CRASHES, Claimed, JobKind, JobState, Lease},
+    domain::job::{ALONE_AFTER_CRASHES, Claimant, Claimed, JobState, Lease, Pick},
     error::Result,
-    ids::{JobId, WorkerId},
     store::{
         Db, Tx,
         dialect::{Dialect, millis},
     },
 };
-
-/// Who claims, and what it can run.
-#[derive(Clone, Debug)]
-pub(crate) struct Claimant {
-    /// The worker.
-    pub(crate) worker: WorkerId,
-    /// The kinds it knows. A job of another kind is left to a worker of a newer or older program.
-    pub(crate) kinds: Vec<JobKind>,
-    /// How long it may be silent.
-    pub(crate) lease: Duration,
-}
-
-/// Which job is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pick {
-    /// This one, if it is due and may share a process.
-    This(JobId),
-    /// The first by priority and due time of those that may share a process.
-    Best,
-    /// The first of those that have to run alone, unless another worker has reserved it.
-    Alone,
-}
 
 /// Claims a job: RUNNING, one more attempt, a greater fence and a lease on the database's clock. `None`
 /// when there is no such job, or somebody else was faster: then nothing has changed.

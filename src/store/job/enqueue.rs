@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, Value};
 use super::states;
 use crate::{
     clock::Instant,
-    domain::job::{JobState, NewJob, Progress},
+    domain::job::{Enqueued, JobState, NewJob, Progress},
     error::{Error, Result},
     ids::{ClientId, EngagementId, JobId, JobPlanId, StepId},
     store::{
@@ -14,15 +14,6 @@ use crate::{
         to_json,
     },
 };
-
-/// What came of putting a job in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Enqueued {
-    /// It is in.
-    New,
-    /// This live job already holds its unique key.
-    Live(JobId),
-}
 
 /// Puts `new` in, as part of the deed that `tx` is.
 ///

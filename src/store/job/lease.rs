@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::{TABLE, id_of};
 use crate::{
-    domain::job::{JobKind, JobState, Lease, Progress, Standing},
+    domain::job::{Held, JobKind, JobState, Lease, Progress, Standing},
     error::Result,
     ids::{ClientId, JobId, WorkerId},
     store::{
@@ -16,15 +16,6 @@ use crate::{
         inconsistent, to_json, word,
     },
 };
-
-/// A job that a worker still holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
-    /// The right to write it.
-    pub(crate) lease: Lease,
-    /// Whether somebody asked it to stop.
-    pub(crate) is_cancel_requested: bool,
-}
 
 /// A running row, locked by the transaction that read it.
 #[derive(Clone, Debug, PartialEq, Eq)]

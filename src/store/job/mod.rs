@@ -18,11 +18,11 @@ mod settle;
 mod target;
 
 pub(crate) use self::{
-    claim::{Claimant, Pick, claim, has_due, reserve},
-    enqueue::{Enqueued, enqueue},
+    claim::{claim, has_due, reserve},
+    enqueue::enqueue,
     find::{get, get_locked},
     hint::{forget_hints, unhinted},
-    lease::{Held, Running, expired, hold, hold_expired, renew, save_checkpoint, save_progress, stalled},
+    lease::{Running, expired, hold, hold_expired, renew, save_checkpoint, save_progress, stalled},
     settle::{cancel, request_cancel, restart, settle},
     target::{add_targets, cancel_targets, change_target, count_targets, get_target, list_targets, retry_targets},
 };

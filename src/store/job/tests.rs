@@ -10,8 +10,8 @@ use crate::{
     auth::ClientScope,
     clock::to_millis,
     domain::job::{
-        Claimed, JobKind, JobState, Lease, NewJob, NewTarget, Outcome, ProgressUnit, TargetState, Verb, crashed,
-        settle as decide,
+        Claimant, Claimed, Enqueued, JobKind, JobState, Lease, NewJob, NewTarget, Outcome, Pick, ProgressUnit,
+        TargetState, Verb, crashed, settle as decide,
     },
     error::Error,
     ids::{ActorId, JobId, WorkerId},

@@ -77,6 +77,7 @@ impl TestApp {
     async fn on(database: TestDatabase) -> Self {
         let clock = Manual::at(Utc.with_ymd_and_hms(2026, 3, 2, 9, 0, 0).unwrap());
         let parts = Parts {
+            ticks: gangway::app::job::Ticks::default(),
             db: database.connect().await,
             clock: Arc::new(clock.clone()),
             ids: Arc::new(clock.clone()),
