@@ -1,3 +1,15 @@
-//! Jobs.
+//! What jobs do outside our walls: one module per kind.
+//!
+//! A kind is a [`Task`]: numbered steps, each safe to run twice and safe to be stopped after. Its module says
+//! why in its first paragraph. A task never writes rows of its own accord: it reports through its
+//! [`TaskContext`], whose every write carries the job's fence, and it ends by returning an
+//! [`Outcome`](crate::domain::job::Outcome).
+//!
+//! Deliberately absent: claiming, heart-beats, retries and shutdown, which are `queue`'s.
+//! To add a kind: a module here with its arguments, constants and steps; a line in
+//! [`JobKind`](crate::domain::job::JobKind); its registration in `startup`.
 
 pub mod data_return;
+mod task;
+
+pub use task::{Progressing, Registry, Signals, Task, TaskContext};

@@ -35,8 +35,8 @@ pub async fn add(app: &App, lease: Lease, client: Option<ClientId>, targets: Vec
     Ok(true)
 }
 
-/// Takes one target a step on and gives it as it stands now; `None` when the lease is void. An end is
-/// written in the log.
+/// Takes one target a step on and gives where it stood and how it stands now; `None` when the lease is
+/// void. An end is written in the log.
 ///
 /// # Errors
 /// `NotFound` when the job has no such target, `Conflict` when its state does not allow the step.
@@ -47,11 +47,12 @@ pub async fn step(
     id: JobTargetId,
     verb: TargetVerb,
     report: Report,
-) -> Result<Option<Target>> {
+) -> Result<Option<(TargetState, Target)>> {
     let actor = Actor::system();
     let Some(mut deed) = worker::begin(app, &actor, lease).await? else { return Ok(None) };
     let mut target = store::job::get_target(deed.tx(), lease.job, id).await?;
-    target.state = target.state.after(verb)?;
+    let before = target.state;
+    target.state = before.after(verb)?;
     target.attempt += u32::from(verb == TargetVerb::Start);
     target.outcome = report.outcome.or(target.outcome);
     target.error = report.error;
@@ -62,7 +63,7 @@ pub async fn step(
         deed.record(events::target_finished(&target, kind));
     }
     deed.commit().await?;
-    Ok(Some(target))
+    Ok(Some((before, target)))
 }
 
 /// Targets of `job` in one of `states` behind `position`, in order, at most `limit`.

@@ -31,7 +31,7 @@ pub enum Outcome {
     Partial(Option<Value>, JobError),
     /// It failed and may succeed later; the schedule of [`backoff`] says when.
     Retry(JobError),
-    /// It failed and may succeed after this pause.
+    /// It failed and may succeed after this pause, or after the schedule's when that is longer.
     RetryAfter(Duration, JobError),
     /// All that is left is absent: look again after this pause, at no cost of an attempt.
     Wait(Duration, JobError),
@@ -125,7 +125,7 @@ pub fn settle(standing: Standing, outcome: Outcome, random: f64) -> Settlement {
         Outcome::Fail(error) => over(Verb::Fail, None, Some(error)),
         Outcome::Cancelled => over(Verb::Stop, None, None),
         Outcome::Retry(error) => retry(backoff(attempt, random), error),
-        Outcome::RetryAfter(pause, error) => retry(pause, error),
+        Outcome::RetryAfter(pause, error) => retry(pause.max(backoff(attempt, random)), error),
         Outcome::Wait(pause, error) => again(Verb::Wait, RunAt::After(pause), Some(error), true),
         Outcome::HandBack => Settlement { crash_count, ..again(Verb::HandBack, RunAt::Now, None, true) },
     }
@@ -186,10 +186,12 @@ mod tests {
     }
 
     #[test]
-    fn the_pause_is_the_tasks_own_or_the_schedules() {
+    fn the_pause_is_the_longer_of_the_tasks_own_and_the_schedules() {
         assert_eq!(settle(FIRST, Outcome::Retry(error()), 0.5).run_at, RunAt::After(Duration::from_secs(1)));
         let hour = Duration::from_hours(1);
         assert_eq!(settle(FIRST, Outcome::RetryAfter(hour, error()), 0.5).run_at, RunAt::After(hour));
+        let short = Outcome::RetryAfter(Duration::from_millis(1), error());
+        assert_eq!(settle(FIRST, short, 1.0).run_at, RunAt::After(Duration::from_secs(2)));
     }
 
     #[test]

@@ -162,6 +162,15 @@ impl TargetCounts {
         self.0.iter().map(|(state, count)| (*state, *count))
     }
 
+    /// One that stood in `before` stands in `after` now.
+    pub fn shift(&mut self, before: TargetState, after: TargetState) {
+        if let Some(count) = self.0.get_mut(&before) {
+            *count = count.saturating_sub(1);
+        }
+        *self.0.entry(after).or_default() += 1;
+        self.0.retain(|_, count| *count > 0);
+    }
+
     /// How many there are.
     pub fn total(&self) -> u32 {
         self.0.values().sum()
@@ -246,5 +255,13 @@ mod tests {
         assert_eq!(json, r#"{"SUCCEEDED":5,"FAILED":2}"#);
         assert_eq!(serde_json::from_str::<TargetCounts>(&json).unwrap(), counts);
         assert_eq!((counts.total(), counts.finished()), (7, 7));
+    }
+
+    #[test]
+    fn a_target_that_moves_is_counted_once() {
+        let mut counts: TargetCounts = [(Pending, 1), (Running, 1)].into_iter().collect();
+        counts.shift(Pending, Running);
+        counts.shift(Running, Running);
+        assert_eq!(counts, [(Running, 2)].into_iter().collect());
     }
 }

@@ -1,0 +1,150 @@
+//! A task's view of its job.
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{Progressing, Signals};
+use crate::{
+    app::{
+        App, Deed,
+        job::{
+            target::{self, Report},
+            worker,
+        },
+    },
+    auth::Actor,
+    domain::job::{Claimed, Job, Lease, NewTarget, Target, TargetCounts, TargetState, TargetVerb},
+    error::{Error, Inconsistent, Result},
+    ids::JobTargetId,
+};
+
+/// The job that a task runs: what it reads, where it reports and what tells it to stop.
+///
+/// Whatever it writes carries the job's fence. Once the job was taken away, every write answers `Conflict`
+/// and `signals().lost` is set.
+#[derive(Debug)]
+pub struct TaskContext {
+    app: App,
+    job: Job,
+    lease: Lease,
+    checkpoint: Option<Value>,
+    signals: Signals,
+    progress: Progressing,
+}
+
+impl TaskContext {
+    /// The context of a job that was just claimed.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn open(app: App, claimed: Claimed, signals: Signals) -> Result<Self> {
+        let Claimed { mut job, lease, checkpoint } = claimed;
+        job.progress.targets = target::count(&app, job.id).await?;
+        let progress = Progressing::new(job.progress.clone());
+        Ok(Self { app, job, lease, checkpoint, signals, progress })
+    }
+
+    /// The application.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// The job as it was claimed.
+    pub fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// The right to write it.
+    pub fn lease(&self) -> Lease {
+        self.lease
+    }
+
+    /// What tells the task to stop.
+    pub fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    /// Where to say how far it is.
+    pub fn progress(&self) -> &Progressing {
+        &self.progress
+    }
+
+    /// What the job was ordered with.
+    ///
+    /// # Errors
+    /// `Inconsistent` when it does not fit the kind.
+    pub fn args<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_value(self.job.args.clone()).map_err(|error| {
+            tracing::error!(job.id = %self.job.id, error = %error, "the job's arguments do not fit its kind");
+            Error::Inconsistent(Inconsistent { table: "job", column: "args", id: self.job.id.to_string() })
+        })
+    }
+
+    /// What an earlier run saved. One that this program cannot read counts as none: the task starts over,
+    /// which it has to be able to do anyway.
+    pub fn checkpoint<T: DeserializeOwned>(&self) -> Option<T> {
+        let read = serde_json::from_value(self.checkpoint.clone()?);
+        read.inspect_err(|error| tracing::warn!(job.id = %self.job.id, error = %error, "checkpoint not readable")).ok()
+    }
+
+    /// Saves what a later run needs in order not to start over.
+    ///
+    /// # Errors
+    /// `Conflict` when the job was taken away; those of the database.
+    pub async fn save_checkpoint(&self, checkpoint: &impl Serialize) -> Result<()> {
+        let checkpoint = serde_json::to_value(checkpoint).map_err(Error::internal)?;
+        let held = worker::save_checkpoint(&self.app, self.lease, checkpoint).await?;
+        self.held(held.then_some(()))
+    }
+
+    /// Opens a deed that stands only while this run holds the job.
+    ///
+    /// # Errors
+    /// `Conflict` when the job was taken away; those of the database.
+    pub async fn begin<'a>(&'a self, actor: &'a Actor) -> Result<Deed<'a>> {
+        self.held(worker::begin(&self.app, actor, self.lease).await?)
+    }
+
+    /// Puts targets under the job, for a kind that finds them itself.
+    ///
+    /// # Errors
+    /// `Conflict` when the job was taken away; those of the database.
+    pub async fn add_targets(&self, targets: Vec<NewTarget>) -> Result<()> {
+        let held = target::add(&self.app, self.lease, self.job.client_id, targets).await?;
+        self.held(held.then_some(()))?;
+        let counts = target::count(&self.app, self.job.id).await?;
+        self.progress.update(|progress| progress.targets = counts);
+        Ok(())
+    }
+
+    /// Targets in one of `states` behind `position`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn targets(&self, states: &[TargetState], behind: Option<u32>, limit: u64) -> Result<Vec<Target>> {
+        target::list(&self.app, self.job.id, states, behind, limit).await
+    }
+
+    /// How many targets stand where.
+    pub fn target_counts(&self) -> TargetCounts {
+        self.progress.get().targets
+    }
+
+    /// Takes one target a step on and gives it as it stands then.
+    ///
+    /// # Errors
+    /// `Conflict` when the job was taken away or the target's state does not allow the step.
+    pub async fn step(&self, target: JobTargetId, verb: TargetVerb, report: Report) -> Result<Target> {
+        let stepped = target::step(&self.app, self.lease, self.job.kind, target, verb, report).await?;
+        let (before, target) = self.held(stepped)?;
+        self.progress.update(|progress| progress.targets.shift(before, target.state));
+        Ok(target)
+    }
+
+    fn held<T>(&self, held: Option<T>) -> Result<T> {
+        held.ok_or_else(|| {
+            self.signals.lost.cancel();
+            Error::state("This worker does not hold the job any more.")
+        })
+    }
+}
