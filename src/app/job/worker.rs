@@ -29,7 +29,7 @@ const EXACT: u64 = 1 << 53;
 /// # Errors
 /// Those of the database.
 pub async fn claim(app: &App, by: &Claimant, pick: Pick) -> Result<Option<Claimed>> {
-    if !matches!(pick, Pick::This(_)) && !store::job::has_due(app.db(), by, pick).await? {
+    if !matches!(pick, Pick::This(_)) && !is_due(app, by, pick).await? {
         return Ok(None);
     }
     let actor = Actor::system();
@@ -40,13 +40,21 @@ pub async fn claim(app: &App, by: &Claimant, pick: Pick) -> Result<Option<Claime
     Ok(Some(claimed))
 }
 
+/// Whether a job of this pick is due.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_due(app: &App, by: &Claimant, pick: Pick) -> Result<bool> {
+    store::job::has_due(app.db(), by, pick).await
+}
+
 /// Reserves the first job that has to run alone and has waited longer than `patience`. Gives whether there
 /// is one; asking again renews.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn reserve(app: &App, by: &Claimant, patience: Duration) -> Result<bool> {
-    Ok(store::job::has_due(app.db(), by, Pick::Alone).await? && store::job::reserve(app.db(), by, patience).await?)
+    store::job::reserve(app.db(), by, patience).await
 }
 
 /// Renews every lease of the worker and gives the jobs it still holds. What is missing was taken away.

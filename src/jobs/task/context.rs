@@ -91,7 +91,7 @@ impl TaskContext {
     ///
     /// # Errors
     /// `Conflict` when the job was taken away; those of the database.
-    pub async fn save_checkpoint(&self, checkpoint: &impl Serialize) -> Result<()> {
+    pub async fn save_checkpoint(&self, checkpoint: &(impl Serialize + Sync)) -> Result<()> {
         let checkpoint = serde_json::to_value(checkpoint).map_err(Error::internal)?;
         let held = worker::save_checkpoint(&self.app, self.lease, checkpoint).await?;
         self.held(held.then_some(()))
