@@ -49,6 +49,15 @@ impl ClientScope {
         }
     }
 
+    /// Whether what concerns `client` may be seen; what concerns no client, only by those who see all.
+    pub fn sees(&self, client: Option<ClientId>) -> bool {
+        match (&self.0, client) {
+            (Extent::All, _) => true,
+            (Extent::Only(_), Some(client)) => self.allows(client),
+            (Extent::Only(_), None) => false,
+        }
+    }
+
     /// The condition a query puts on `client_id`: `None` is no condition, `Some` is `IN (…)`, and an
     /// empty set matches no row. Rows without a client (`client_id IS NULL`) are seen only with `None`.
     pub fn restriction(&self) -> Option<&BTreeSet<ClientId>> {
@@ -71,6 +80,8 @@ mod tests {
         let scope = ClientScope::only([mine]);
         assert!(scope.allows(mine) && !scope.allows(foreign));
         assert!(!ClientScope::only([]).allows(mine));
+        assert!(scope.sees(Some(mine)) && !scope.sees(Some(foreign)) && !scope.sees(None));
+        assert!(ClientScope::all().sees(None) && ClientScope::all().sees(Some(foreign)));
         assert!(ClientScope::all().allows(mine) && ClientScope::all().restriction().is_none());
         assert_eq!(scope.restriction(), Some(&BTreeSet::from([mine])));
     }

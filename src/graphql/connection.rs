@@ -66,17 +66,25 @@ impl Slice {
         Self { first, after, last: None, before: None }
     }
 
+    /// How many rows these arguments ask for, and from which end.
+    ///
+    /// # Errors
+    /// `Violation` on `first` or `last`.
+    pub fn extent(&self) -> Result<(u32, End)> {
+        match (self.first, self.last) {
+            (Some(_), Some(_)) => Err(Error::violation("last", "Pass `first` or `last`, not both.")),
+            (None, Some(last)) => Ok((limit("last", last)?, End::Last)),
+            (Some(first), None) => Ok((limit("first", first)?, End::First)),
+            (None, None) => Ok((LIMIT_DEFAULT, End::First)),
+        }
+    }
+
     /// The window these arguments describe.
     ///
     /// # Errors
     /// `Violation` on `first`, `last`, `after` or `before`.
     pub fn window(&self) -> Result<Window> {
-        let (limit, end) = match (self.first, self.last) {
-            (Some(_), Some(_)) => return Err(Error::violation("last", "Pass `first` or `last`, not both.")),
-            (None, Some(last)) => (limit("last", last)?, End::Last),
-            (Some(first), None) => (limit("first", first)?, End::First),
-            (None, None) => (LIMIT_DEFAULT, End::First),
-        };
+        let (limit, end) = self.extent()?;
         let after = self.after.as_deref().map(|text| parse("after", text)).transpose()?;
         let before = self.before.as_deref().map(|text| parse("before", text)).transpose()?;
         Ok(Window { limit, end, after, before })

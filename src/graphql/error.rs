@@ -229,6 +229,12 @@ impl From<&Error> for async_graphql::Error {
             if let Some(millis) = retry_after_ms {
                 extensions.set("retryAfterMs", millis);
             }
+            if let Error::Violation(violation) = error {
+                extensions.set("field", violation.field.as_str());
+                if let Some(remedy) = &violation.remedy {
+                    extensions.set("remedy", remedy.as_str());
+                }
+            }
         })
     }
 }

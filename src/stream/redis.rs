@@ -14,7 +14,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// How long nothing may be heard before the connection is made anew: a peer that vanished without a word
 /// would not be noticed otherwise.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Tells other processes on `channel` when `bell` rings here, and rings it here when they do; until `stop`. While
 /// Redis is away, followers wait for the tick.

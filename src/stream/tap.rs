@@ -117,7 +117,7 @@ impl Default for Tap {
 /// Waits for the bell; for ever when it is gone, because the tick goes on.
 async fn changed(heard: &mut watch::Receiver<u64>) {
     if heard.changed().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

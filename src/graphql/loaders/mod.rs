@@ -14,11 +14,13 @@ mod actor;
 mod client;
 mod contact;
 mod engagement;
+mod event;
 
 pub use actor::NameOf;
 pub use client::ClientKey;
 pub use contact::{ContactKey, ContactsOf};
 pub use engagement::{ChecklistOf, EngagementKey, EngagementsOf, PictureOf, StepKey, StepsOf};
+pub use event::EventKey;
 
 /// Loads for one caller.
 #[derive(Clone, Debug)]

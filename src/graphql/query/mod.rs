@@ -4,7 +4,8 @@ use async_graphql::MergedObject;
 
 pub mod client;
 pub mod engagement;
+pub mod log;
 
 /// Everything that can be read.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(client::ClientQuery, engagement::EngagementQuery);
+pub struct Query(client::ClientQuery, engagement::EngagementQuery, log::LogQuery);

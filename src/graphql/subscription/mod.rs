@@ -1,4 +1,9 @@
-//! What can be watched.
+//! What can be watched, one root object per noun.
+
+use async_graphql::MergedSubscription;
+
+pub mod event;
 
 /// Everything that can be watched.
-pub type Subscription = async_graphql::EmptySubscription;
+#[derive(Debug, Default, MergedSubscription)]
+pub struct Subscription(event::EventSubscription);

@@ -5,5 +5,7 @@ pub mod blocker;
 pub mod client;
 pub mod contact;
 pub mod engagement;
+pub mod event;
+pub mod log;
 pub mod step;
 mod words;

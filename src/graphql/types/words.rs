@@ -92,6 +92,7 @@ enums! {
     crate::domain::engagement::EngagementState as "EngagementState",
     crate::domain::evidence::EvidenceKind as "EvidenceKind",
     crate::domain::fact::FactKind as "FactKind",
+    crate::domain::log::Defect as "LogDefect",
     crate::domain::role::Role as "Role",
     crate::domain::step::ChecklistItemState as "ChecklistItemState",
     crate::domain::step::StepState as "StepState",

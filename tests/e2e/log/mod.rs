@@ -14,6 +14,8 @@ use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::support::{TestApp, on_both_stacks};
 
+mod asking;
+mod live;
 mod order;
 mod proofs;
 mod tampering;

@@ -15,6 +15,7 @@ use gangway::{
     graphql::{self, Schema},
     ids::ActorId,
     ports::hints::NoHints,
+    stream::Tap,
 };
 use serde_json::Value;
 
@@ -53,6 +54,8 @@ pub(crate) struct TestApp {
     pub(crate) app: App,
     /// What callers ask.
     pub(crate) schema: Schema,
+    /// What subscriptions hang on; nothing runs through it until a test opens it.
+    pub(crate) tap: Tap,
     /// Moves time.
     pub(crate) clock: Manual,
     _database: TestDatabase,
@@ -85,7 +88,9 @@ impl TestApp {
             written: Arc::default(),
             log_keys: Arc::new(log_keys()),
         };
-        Self { app: App::new(parts), schema: graphql::builder().finish(), clock, _database: database }
+        let tap = Tap::new();
+        let schema = graphql::builder().data(tap.clone()).finish();
+        Self { app: App::new(parts), schema, tap, clock, _database: database }
     }
 
     /// A member of staff with one role.
