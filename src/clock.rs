@@ -4,9 +4,12 @@
 //! back. The queue's leases do not use this clock but the database's own, so that two machines
 //! whose clocks differ still agree on who holds a job.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
@@ -30,6 +33,22 @@ pub trait IdSource: Send + Sync + 'static {
 /// `instant` rounded down to the millisecond.
 pub fn to_millis(instant: Instant) -> Instant {
     instant.duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(instant)
+}
+
+/// Measures how long something takes; moving a clock does not touch it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Starts measuring.
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// The time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
 }
 
 /// The machine's clock and random ids.

@@ -10,7 +10,7 @@ use async_graphql::{
     Pos, Positioned, Request, Response, ServerError, ServerResult, ValidationResult, Value, Variables,
     async_trait::async_trait,
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute, NextPrepareRequest, NextValidation},
-    parser::types::{ExecutableDocument, OperationDefinition, Selection, SelectionSet},
+    parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet},
 };
 
 use super::{
@@ -129,11 +129,16 @@ impl Extension for Watch {
     }
 }
 
+/// The type of the operation that `request` asks to run. `None` when its document cannot be read or names no
+/// such operation, which execution will say. The document is parsed once, here or later.
+pub fn operation_type(request: &mut Request) -> Option<OperationType> {
+    let name = request.operation_name.clone();
+    let document = request.parsed_query().ok()?;
+    chosen(document, name.as_deref()).map(|operation| operation.node.ty)
+}
+
 /// The operation of `document` that is to run: the one `name` names, or the only one.
-pub(super) fn chosen<'a>(
-    document: &'a ExecutableDocument,
-    name: Option<&str>,
-) -> Option<&'a Positioned<OperationDefinition>> {
+fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a Positioned<OperationDefinition>> {
     let mut operations = document.operations.iter();
     match name {
         Some(name) => operations.find(|(own, _)| own.is_some_and(|own| own == name)).map(|(_, operation)| operation),

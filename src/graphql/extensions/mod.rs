@@ -16,7 +16,7 @@ mod tests;
 
 use async_graphql::{ObjectType, SchemaBuilder, SubscriptionType};
 
-pub use document::DocumentGuard;
+pub use document::{DocumentGuard, operation_type};
 pub use finish::{Finished, finish, refusal};
 pub use progress::{Phase, Progress, RequestId};
 pub use resume::Resume;
