@@ -29,11 +29,13 @@ pub mod decision;
 mod deed;
 pub mod engagement;
 pub mod exception;
+pub mod fact;
 pub mod gate;
 pub mod job;
 pub mod log;
 mod once;
 pub mod process;
+pub mod rows;
 pub mod stakeholder;
 pub mod step;
 

@@ -59,6 +59,11 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// The page in `window` of a list that has no rows there.
+    pub fn empty(window: &Window) -> Self {
+        Self { items: Vec::new(), has_next: window.before.is_some(), has_previous: window.after.is_some() }
+    }
+
     /// The same page of something else.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page {

@@ -6,7 +6,7 @@
 
 use std::{fmt, sync::Arc};
 
-use async_graphql::SimpleObject;
+use async_graphql::{Context, SimpleObject};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
@@ -126,6 +126,11 @@ impl Total {
         Self(Arc::new(count))
     }
 
+    /// What was counted beforehand, for a list whose field looked whether it is asked for.
+    pub fn known(count: u64) -> Self {
+        Self::new(move || Box::pin(async move { Ok(count) }))
+    }
+
     /// The number of rows, at most what GraphQL's `Int` holds.
     ///
     /// # Errors
@@ -139,6 +144,11 @@ impl fmt::Debug for Total {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Total")
     }
+}
+
+/// Whether the field that is being resolved, a connection, is asked for its `totalCount`.
+pub fn asks_total(ctx: &Context<'_>) -> bool {
+    ctx.look_ahead().field("totalCount").exists()
 }
 
 /// Declares the connection and edge of a node that is [`Keyed`](crate::domain::page::Keyed).

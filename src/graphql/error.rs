@@ -194,6 +194,21 @@ impl UserError {
     }
 }
 
+impl UserError {
+    /// The same error, with its path beginning further outside.
+    #[must_use]
+    pub fn below(mut self, outer: impl IntoIterator<Item = String>) -> Self {
+        let path = match &mut self {
+            Self::Validation(error) => &mut error.path,
+            Self::Conflict(error) => &mut error.path,
+            Self::Blocked(error) => &mut error.path,
+        };
+        let inner = path.take().unwrap_or_default();
+        *path = Some(outer.into_iter().chain(inner).collect());
+        self
+    }
+}
+
 impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
         Self::from(&error)

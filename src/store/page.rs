@@ -134,3 +134,24 @@ where
 {
     Ok(select.count(db).await?)
 }
+
+/// How many rows of `select` each parent has, in one statement. A parent without rows is absent.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn counted_each<E, P, C>(db: &C, select: Select<E>, parent: P) -> Result<HashMap<Uuid, u64>>
+where
+    E: EntityTrait,
+    P: ColumnTrait,
+    C: ConnectionTrait,
+{
+    let counts = select
+        .select_only()
+        .column_as(parent, "parent")
+        .column_as(Expr::cust("COUNT(*)"), "count")
+        .group_by(parent)
+        .into_tuple::<(Uuid, i64)>()
+        .all(db)
+        .await?;
+    Ok(counts.into_iter().map(|(parent, count)| (parent, u64::try_from(count).unwrap_or_default())).collect())
+}

@@ -5,4 +5,5 @@ mod support;
 
 mod client;
 mod contact;
+mod fact;
 mod log;

@@ -122,7 +122,8 @@ CREATE TABLE fact (
     revision integer NOT NULL,
     CHECK (verified_by IS NULL OR verified_by <> collected_by)
 );
-CREATE INDEX fact_client ON fact (client_id, kind, id);
+CREATE INDEX fact_client ON fact (client_id, kind, collected_at, id);
+CREATE INDEX fact_collected ON fact (client_id, collected_at, id);
 CREATE UNIQUE INDEX fact_name ON fact (client_id, kind, name);
 
 -- Processes ---------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};
 
-use async_graphql::{Context, dataloader::Loader};
+use async_graphql::{Context, dataloader::Loader, indexmap::IndexMap};
 
 use crate::{app::App, auth::Actor, error::Error, graphql::context::Caller};
 
@@ -15,12 +15,14 @@ mod client;
 mod contact;
 mod engagement;
 mod event;
+mod fact;
 
 pub use actor::NameOf;
 pub use client::ClientKey;
 pub use contact::{ContactKey, ContactsOf};
 pub use engagement::{ChecklistOf, EngagementKey, EngagementsOf, PictureOf, StepKey, StepsOf};
 pub use event::EventKey;
+pub use fact::{FactCountOf, FactKey, FactsOf};
 
 /// Loads for one caller.
 #[derive(Clone, Debug)]
@@ -74,6 +76,15 @@ where
     Batch: Loader<K, Error = Shared>,
 {
     load(ctx, key).await?.ok_or_else(|| Error::not_found("node", "id").into())
+}
+
+/// The parents in `keys` that ask for the same of theirs, together: one statement answers each group.
+fn alike<K, G: Hash + Eq, P>(keys: &[K], split: impl Fn(&K) -> (G, P)) -> IndexMap<G, Vec<P>> {
+    let mut groups: IndexMap<G, Vec<P>> = IndexMap::new();
+    for (group, parent) in keys.iter().map(split) {
+        groups.entry(group).or_default().push(parent);
+    }
+    groups
 }
 
 /// What was found, by what asked for it, in the order it was found in.

@@ -11,6 +11,8 @@ use crate::{
 pub mod client;
 pub mod contact;
 pub mod engagement;
+pub mod fact;
+mod rows;
 pub mod step;
 
 /// Everything that can be done.
@@ -19,6 +21,7 @@ pub struct Mutation(
     client::ClientMutation,
     contact::ContactMutation,
     engagement::EngagementMutation,
+    fact::FactMutation,
     step::StepMutation,
 );
 

@@ -7,14 +7,15 @@ use crate::{
     domain::{
         client::{self, ClientStage},
         engagement::EngagementFilter,
-        page::{Key, Keyed},
+        fact::FactKind,
+        page::{Key, Keyed, Page},
     },
     graphql::{
-        connection::{Slice, Total, connection},
+        connection::{Slice, Total, asks_total, connection},
         context::Caller,
-        loaders::{ContactsOf, EngagementsOf, listed, load},
+        loaders::{ContactsOf, EngagementsOf, FactCountOf, FactsOf, listed, load},
         scalars::{Date, DateTime},
-        types::{contact::Contact, engagement::EngagementConnection},
+        types::{contact::Contact, engagement::EngagementConnection, fact::FactConnection},
     },
 };
 
@@ -98,6 +99,23 @@ impl Client {
             Box::pin(async move { app::engagement::count(&app, &actor, &filter).await })
         });
         Ok(EngagementConnection::new(page, total))
+    }
+
+    /// What discovery found, the latest first.
+    async fn facts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, up to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "Only facts of this kind.")] kind: Option<FactKind>,
+    ) -> async_graphql::Result<FactConnection> {
+        let window = Slice::forward(first, after).window()?;
+        let page = load(ctx, FactsOf(self.0.id, kind, window)).await?;
+        let total = match asks_total(ctx) {
+            true => load(ctx, FactCountOf(self.0.id, kind)).await?,
+            false => None,
+        };
+        Ok(FactConnection::new(page.unwrap_or_else(|| Page::empty(&window)), Total::known(total.unwrap_or_default())))
     }
 
     /// When it was entered.

@@ -6,6 +6,8 @@ pub mod client;
 pub mod contact;
 pub mod engagement;
 pub mod event;
+pub mod fact;
+mod kinds;
 pub mod log;
 pub mod step;
 mod words;
