@@ -30,7 +30,7 @@ const LIST_MAX: usize = 50;
 /// The longest time between two reviews, in months.
 const INTERVAL_MONTHS_MAX: u32 = 60;
 /// The furthest a due date lies from its day, in days.
-const DUE_DAYS_MAX: i32 = 730;
+const DUE_DAYS_MAX: u32 = 730;
 
 impl Content {
     /// Everything that keeps it from being submitted, in the order of the document. Empty: nothing does.
@@ -166,7 +166,7 @@ impl Content {
             }
             findings.known(&format!("{path}.gates.{i}"), rule.gate.steps().iter(), &keys);
         }
-        if step.due.is_some_and(|due| due.days.abs() > DUE_DAYS_MAX) {
+        if step.due.is_some_and(|due| due.days.unsigned_abs() > DUE_DAYS_MAX) {
             findings.add(format!("{path}.due"), format!("A step is due within {DUE_DAYS_MAX} days of its day."));
         }
     }

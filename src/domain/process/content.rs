@@ -144,6 +144,9 @@ pub struct Preparation {
     /// The time as the document gives it: an abbreviation like "PST" has more than one meaning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_time_text: Option<String>,
+    /// The approval as the document gives it, when it had one before it came here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_approval_text: Option<String>,
     /// The zone that `at` was understood in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<TimeZoneName>,

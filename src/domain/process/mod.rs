@@ -7,8 +7,11 @@
 //! Deliberately absent: computing the hash (the log's canonical JSON does), and running a process: that
 //! is an engagement.
 
+pub mod builtin;
 mod check;
 mod content;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, str::FromStr};
 
