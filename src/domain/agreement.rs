@@ -395,3 +395,85 @@ impl TerminationNotice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::assert_table;
+
+    fn day(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 11, day).unwrap()
+    }
+
+    fn notice(notice_days: u16, final_service_on: NaiveDate) -> TerminationNotice {
+        TerminationNotice { received_on: day(1), channel: NoticeChannel::Letter, notice_days, final_service_on }
+    }
+
+    #[test]
+    fn an_agreement_goes_only_these_ways() {
+        use AgreementState::{Draft, Ended, Signed};
+        use AgreementVerb::{End, Sign};
+        assert_table(
+            AgreementState::ALL,
+            AgreementVerb::ALL,
+            AgreementState::after,
+            &[(Draft, Sign, Signed), (Draft, End, Ended), (Signed, End, Ended)],
+        );
+    }
+
+    #[test]
+    fn a_notice_shorter_than_agreed_is_refused() {
+        assert!(AgreementDetails::TerminationNotice(notice(29, day(30))).check().is_ok());
+        let refused = AgreementDetails::TerminationNotice(notice(30, day(30))).check().unwrap_err();
+        assert!(refused.message.contains("2026-12-01"), "{}", refused.message);
+        let endless = TerminationNotice { received_on: NaiveDate::MAX, ..notice(1, day(30)) };
+        assert!(AgreementDetails::TerminationNotice(endless).check().is_err());
+    }
+
+    #[test]
+    fn an_agreement_may_outlive_its_service_and_never_ends_before_it() {
+        assert_eq!(notice(0, day(10)).terminates_on(None), day(10));
+        assert_eq!(notice(0, day(10)).terminates_on(Some(day(20))), day(20));
+        assert_eq!(notice(0, day(10)).terminates_on(Some(day(5))), day(10));
+    }
+
+    #[test]
+    fn what_makes_no_sense_together_is_refused() {
+        let target = |respond, resolve| SlaTarget {
+            priority: "P1".into(),
+            respond_within_minutes: respond,
+            resolve_within_minutes: resolve,
+        };
+        let sla = |targets| AgreementDetails::Sla(Sla { clauses: vec![], targets });
+        assert!(sla(vec![target(15, 240)]).check().is_ok());
+        for wrong in [target(0, 10), target(20, 10), target(1, YEAR_MINUTES + 1)] {
+            assert!(sla(vec![wrong.clone()]).check().is_err(), "{wrong:?}");
+        }
+        let line = |key: &str, quantity| SowLine { key: key.into(), text: "Backup".into(), quantity };
+        let sow = |lines| AgreementDetails::Sow(Sow { clauses: vec![], lines });
+        assert!(sow(vec![line("1", 1), line("2", 1)]).check().is_ok());
+        assert!(sow(vec![line("1", 1), line("1", 1)]).check().is_err());
+        assert!(sow(vec![line("1", 0)]).check().is_err());
+        assert!(sow(vec![line("1", 1); LIST_MAX + 1]).check().unwrap_err().message.contains("200"));
+        let clause = |reference: &str| Clause { reference: reference.into(), text: "x".into() };
+        let contract = |clauses, formats: &[DataFormat]| {
+            let terms = ReturnTerms { formats: formats.to_vec(), destination: "A disk".into() };
+            AgreementDetails::ServiceAgreement(ServiceAgreement {
+                clauses,
+                notice_days: Some(30),
+                data_return: Some(terms),
+            })
+        };
+        assert!(contract(vec![clause("7.1"), clause("7.2")], &[DataFormat::BagitTar]).check().is_ok());
+        assert!(contract(vec![clause("7.1"), clause("7.1")], &[DataFormat::BagitTar]).check().is_err());
+        assert!(contract(vec![], &[]).check().is_err());
+    }
+
+    #[test]
+    fn details_read_back_with_their_kind() {
+        let details = AgreementDetails::TerminationNotice(notice(0, day(10)));
+        let json = serde_json::to_value(&details).unwrap();
+        assert_eq!(json["kind"], AgreementKind::TerminationNotice.as_str());
+        assert_eq!(serde_json::from_value::<AgreementDetails>(json).unwrap(), details);
+    }
+}

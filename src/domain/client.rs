@@ -211,3 +211,83 @@ impl<'de> Deserialize<'de> for TimeZoneName {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::engagement::EngagementState;
+
+    fn at(hour: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(hour * 3600, 0).unwrap()
+    }
+
+    fn run(kind: EngagementKind, state: EngagementState, created: i64, concluded: Option<i64>) -> EngagementGlimpse {
+        EngagementGlimpse { kind, state, created_at: at(created), concluded_at: concluded.map(at) }
+    }
+
+    #[test]
+    fn the_stage_follows_from_engagements_and_service() {
+        use ClientStage::{Active, Concluded as Over, Offboarding as Leaving, Onboarding as Joining, Prospect};
+        use EngagementKind::{Offboarding, Onboarding};
+        use EngagementState::{Cancelled, Concluded, Paused, Planned, Running};
+        let joined = run(Onboarding, Concluded, 1, Some(2));
+        let left = run(Offboarding, Concluded, 3, Some(4));
+        let cases: &[(&[EngagementGlimpse], Option<i64>, ClientStage)] = &[
+            (&[], None, Prospect),
+            (&[], Some(1), Active),
+            (&[run(Onboarding, Planned, 1, None)], None, Prospect),
+            (&[run(Onboarding, Running, 1, None)], None, Joining),
+            (&[run(Onboarding, Paused, 1, None)], None, Joining),
+            (&[run(Onboarding, Cancelled, 1, None)], None, Prospect),
+            (&[joined], None, Active),
+            (&[joined, run(Offboarding, Planned, 3, None)], Some(2), Active),
+            (&[joined, run(Offboarding, Running, 3, None)], Some(2), Leaving),
+            (&[joined, run(Offboarding, Paused, 3, None)], Some(2), Leaving),
+            (&[joined, run(Offboarding, Cancelled, 3, None)], Some(2), Active),
+            (&[joined, left], Some(2), Over),
+            (&[left, joined], Some(2), Over),
+            // A second life begins after the first has ended.
+            (&[joined, left, run(Onboarding, Running, 5, None)], Some(2), Joining),
+            (&[joined, left, run(Onboarding, Cancelled, 5, None)], Some(2), Over),
+            (&[joined, left, run(Onboarding, Concluded, 5, Some(6))], Some(2), Active),
+            (&[joined, left], Some(7), Active),
+            // Whoever was served before the program came is offboarded without having been onboarded.
+            (&[run(Offboarding, Running, 1, None)], None, Leaving),
+            (&[run(Offboarding, Concluded, 1, Some(2))], None, Over),
+        ];
+        for (engagements, started, expected) in cases {
+            assert_eq!(stage(engagements, started.map(at)), *expected, "{engagements:?} {started:?}");
+        }
+    }
+
+    #[test]
+    fn slugs_are_plain_labels() {
+        for good in ["ab", "acme-dental", "4you", "a".repeat(63).as_str()] {
+            assert_eq!(good.parse::<Slug>().unwrap().as_str(), good);
+        }
+        for bad in ["", "a", "-ab", "ab-", "Acme", "a b", "a_b", "é1", "a/b", "..", " ab", "a".repeat(64).as_str()] {
+            assert!(bad.parse::<Slug>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_the_clients_own() {
+        let new_york: TimeZoneName = "America/New_York".parse().unwrap();
+        let tokyo: TimeZoneName = "Asia/Tokyo".parse().unwrap();
+        let late = "2026-11-22T23:30:00Z".parse().unwrap();
+        assert_eq!(new_york.date_of(late).to_string(), "2026-11-22");
+        assert_eq!(tokyo.date_of(late).to_string(), "2026-11-23");
+        for bad in ["", "PST", "America/Atlantis", "+02:00"] {
+            assert!(bad.parse::<TimeZoneName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_day_without_midnight_begins_with_its_first_time() {
+        let beirut: TimeZoneName = "Asia/Beirut".parse().unwrap();
+        let day = NaiveDate::from_ymd_opt(2022, 3, 27).unwrap();
+        assert_eq!(beirut.start_of(day).to_rfc3339(), "2022-03-26T22:00:00+00:00");
+        assert_eq!(beirut.date_of(beirut.start_of(day)), day);
+        assert_eq!(TimeZoneName::UTC.start_of(day).to_rfc3339(), "2022-03-27T00:00:00+00:00");
+    }
+}

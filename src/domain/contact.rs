@@ -141,3 +141,43 @@ fn e164(raw: &str) -> Option<String> {
     let is_readable = national.chars().all(|c| c.is_ascii_digit() || " -./()\u{a0}".contains(c));
     (is_readable && (7..=15).contains(&digits.len()) && !digits.starts_with('0')).then(|| format!("+{digits}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_from_what_is_none() {
+        for good in ["a@b.co", "first.last+tag@Example.COM", "o'brien@acme-dental.example", "ü@bücher.example"] {
+            assert!(good.parse::<Email>().is_ok(), "{good}");
+        }
+        assert_eq!("Ann@Example.COM".parse::<Email>().unwrap().as_str(), "Ann@example.com");
+        let long = format!("{}@example.com", "a".repeat(65));
+        for bad in
+            ["", "a", "@b.co", "a@", "a@b", "a b@c.de", "a@b..c", "a..b@c.de", ".a@b.co", "a@-b.co", "a@b.co\nx", &long]
+        {
+            assert!(bad.parse::<Email>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_kept_as_given_and_made_international_only_when_it_says_its_country() {
+        for (raw, e164) in [
+            ("+1 (212) 555-0100", Some("+12125550100")),
+            ("+44 (0)20 7946 0000", Some("+442079460000")),
+            ("7879999999", None),
+            ("00442079460000", None),
+            ("+0 12 34 56 78", None),
+            ("+1 23", None),
+            ("+1 212 555 0100 ext. 7", None),
+        ] {
+            let phone: Phone = raw.parse().unwrap();
+            assert_eq!(phone.raw, raw);
+            assert_eq!(phone.e164.as_deref(), e164, "{raw}");
+            assert_eq!(phone.is_ambiguous(), e164.is_none());
+        }
+        for bad in ["", "call me", "1".repeat(41).as_str()] {
+            assert!(bad.parse::<Phone>().is_err(), "{bad}");
+        }
+    }
+}

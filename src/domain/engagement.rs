@@ -139,3 +139,37 @@ pub struct Engagement {
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::assert_table;
+
+    #[test]
+    fn a_run_goes_only_these_ways() {
+        use EngagementState::{Cancelled, Concluded, Paused, Planned, Running};
+        use EngagementVerb::{Cancel, Conclude, Pause, Resume, Start};
+        assert_table(
+            EngagementState::ALL,
+            EngagementVerb::ALL,
+            EngagementState::after,
+            &[
+                (Planned, Start, Running),
+                (Running, Pause, Paused),
+                (Paused, Resume, Running),
+                (Running, Conclude, Concluded),
+                (Planned, Cancel, Cancelled),
+                (Running, Cancel, Cancelled),
+                (Paused, Cancel, Cancelled),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_under_way_is_live() {
+        for state in EngagementState::ALL {
+            assert!(!state.is_under_way() || state.is_live(), "{state}");
+            assert!(!state.is_concluded() || !state.is_live(), "{state}");
+        }
+    }
+}

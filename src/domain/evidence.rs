@@ -195,3 +195,64 @@ impl Meeting {
 pub fn photo_label(existing_count: u64) -> String {
     format!("Photo {}", existing_count + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        "2026-11-22T12:00:00Z".parse().unwrap()
+    }
+
+    fn meeting(teams: &[Role]) -> Meeting {
+        let attendee = |team: &Role| Attendee { name: "Ann".into(), team: Some(*team), is_excused: false };
+        Meeting { held_at: now(), attendees: teams.iter().map(attendee).collect(), notes: "All agreed.".into() }
+    }
+
+    #[test]
+    fn bounds_hold_for_every_kind() {
+        let long = "x".repeat(5_000);
+        let bad = [
+            EvidenceDetails::File(FileEvidence { description: Some(long.clone()) }),
+            EvidenceDetails::Photo(PhotoEvidence { caption: Some("a\0b".into()) }),
+            EvidenceDetails::Attestation(Attestation { statement: "  ".into() }),
+            EvidenceDetails::Meeting(Meeting { notes: long, ..meeting(&[Role::Sales]) }),
+            EvidenceDetails::Meeting(meeting(&[])),
+            EvidenceDetails::Meeting(meeting(&[Role::Sales; ATTENDEES_MAX + 1])),
+            EvidenceDetails::Meeting(Meeting {
+                held_at: now() + chrono::TimeDelta::days(1),
+                ..meeting(&[Role::Sales])
+            }),
+        ];
+        for details in bad {
+            assert!(details.check(now()).is_err(), "{details:?}");
+        }
+        let good = [
+            EvidenceDetails::File(FileEvidence::default()),
+            EvidenceDetails::Photo(PhotoEvidence::default()),
+            EvidenceDetails::Attestation(Attestation { statement: "The balance is zero.".into() }),
+            EvidenceDetails::Meeting(meeting(&[Role::Sales])),
+        ];
+        assert_eq!(good.each_ref().map(EvidenceDetails::kind).as_slice(), EvidenceKind::ALL);
+        for details in good {
+            assert!(details.check(now()).is_ok(), "{details:?}");
+            let json = serde_json::to_value(&details).unwrap();
+            assert_eq!(json["kind"], details.kind().as_str());
+            assert_eq!(serde_json::from_value::<EvidenceDetails>(json).unwrap(), details);
+        }
+    }
+
+    #[test]
+    fn an_excused_team_is_not_missing() {
+        let mut held = meeting(&[Role::Sales, Role::Technician]);
+        held.attendees[1].is_excused = true;
+        let expected = [Role::Sales, Role::Technician, Role::CustomerSuccess];
+        assert_eq!(held.missing_teams(&expected), [Role::CustomerSuccess]);
+    }
+
+    #[test]
+    fn photos_count_from_one() {
+        assert_eq!(photo_label(0), "Photo 1");
+        assert_eq!(photo_label(9), "Photo 10");
+    }
+}

@@ -422,3 +422,138 @@ impl Catalogue {
         self.situations.iter().chain(actions).chain(risks).try_for_each(|text| Prose::parse(text).map(drop))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::assert_table;
+
+    fn now() -> DateTime<Utc> {
+        "2026-11-22T12:00:00Z".parse().unwrap()
+    }
+
+    fn risk() -> Risk {
+        Risk { kind: RiskKind::GoLiveDelay, likelihood: RiskLevel::High, impact: RiskLevel::Low, penalty: None }
+    }
+
+    fn exception(state: ExceptionState) -> Exception {
+        Exception {
+            id: Uuid::nil().into(),
+            client_id: Uuid::nil().into(),
+            engagement_id: Uuid::nil().into(),
+            step_id: None,
+            holding_id: None,
+            r#type: ExceptionType::Deviation,
+            state,
+            situation: "Hardware is late".into(),
+            justification: "The vendor ships three weeks late.".into(),
+            risks: vec![risk()],
+            actions: open_actions(),
+            decision_id: None,
+            requested_by: ActorId::System,
+            requested_at: now(),
+            expires_at: now() + TimeDelta::days(7),
+            closed_at: None,
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn an_exception_goes_only_these_ways() {
+        use ExceptionState::{Approved, Closed, Expired, Rejected, Requested, Withdrawn};
+        use ExceptionVerb::{Approve, Close, Expire, Reject, Withdraw};
+        assert_table(
+            ExceptionState::ALL,
+            ExceptionVerb::ALL,
+            ExceptionState::after,
+            &[
+                (Requested, Approve, Approved),
+                (Requested, Reject, Rejected),
+                (Requested, Withdraw, Withdrawn),
+                (Requested, Expire, Expired),
+                (Approved, Expire, Expired),
+                (Approved, Close, Closed),
+            ],
+        );
+    }
+
+    #[test]
+    fn closing_needs_each_of_the_three_actions_settled() {
+        let mut open = exception(ExceptionState::Approved);
+        let settle = |exception: &Exception, kind, state, note: Option<&str>| {
+            exception.settle(kind, state, note.map(str::to_owned), ActorId::System, now())
+        };
+        for (kind, state, note) in [
+            (ActionKind::Escalate, ActionState::Done, None),
+            (ActionKind::Document, ActionState::Done, Some("In the handover list.")),
+            (ActionKind::Reschedule, ActionState::NotApplicable, Some("No date moves.")),
+        ] {
+            let refused = open.close().unwrap_err();
+            assert!(refused.message.contains(kind.as_str()), "{}", refused.message);
+            open.actions = settle(&open, kind, state, note).unwrap();
+        }
+        assert_eq!(open.close().unwrap(), ExceptionState::Closed);
+        open.actions.pop();
+        assert!(open.close().is_err(), "an action that is not there is not settled");
+    }
+
+    #[test]
+    fn an_action_is_settled_with_reason_and_only_once_approved() {
+        let approved = exception(ExceptionState::Approved);
+        let settle = |exception: &Exception, state, note: Option<&str>| {
+            exception.settle(ActionKind::Escalate, state, note.map(str::to_owned), ActorId::System, now())
+        };
+        assert!(settle(&approved, ActionState::NotApplicable, Some(" ")).is_err());
+        assert!(settle(&approved, ActionState::NotApplicable, None).is_err());
+        assert!(settle(&approved, ActionState::Open, None).is_err());
+        for &state in ExceptionState::ALL {
+            let is_approved = state == ExceptionState::Approved;
+            assert_eq!(settle(&exception(state), ActionState::Done, None).is_ok(), is_approved, "{state}");
+        }
+    }
+
+    #[test]
+    fn it_is_in_force_from_its_approval_until_it_expires() {
+        for &state in ExceptionState::ALL {
+            let granted = matches!(state, ExceptionState::Approved | ExceptionState::Closed);
+            assert_eq!(exception(state).is_in_force(now()), granted, "{state}");
+            assert!(!exception(state).is_in_force(now() + TimeDelta::days(7)), "{state}");
+        }
+    }
+
+    #[test]
+    fn what_is_incomplete_or_out_of_bounds_is_refused_by_field() {
+        let good = "The vendor ships three weeks late.";
+        let week = now() + TimeDelta::days(7);
+        let ask = |situation: &str, why: &str, risks: &[Risk], until| {
+            check(situation, why, risks, now(), until).map_err(|(field, _)| field)
+        };
+        let fined = |amount_minor, currency: &str| Risk {
+            penalty: Some(Penalty { amount_minor, currency: currency.into() }),
+            ..risk()
+        };
+        assert_eq!(ask("Late", good, &[risk(), fined(1, "USD")], week), Ok(()));
+        assert_eq!(ask(" ", good, &[risk()], week), Err("situation"));
+        assert_eq!(ask("Late", "urgent", &[risk()], week), Err("justification"));
+        assert_eq!(ask("Late", &" ".repeat(40), &[risk()], week), Err("justification"));
+        assert_eq!(ask("Late", &"x".repeat(2_001), &[risk()], week), Err("justification"));
+        assert_eq!(ask("Late", good, &[], week), Err("risks"));
+        assert_eq!(ask("Late", good, &vec![risk(); RISKS_MAX + 1], week), Err("risks"));
+        for wrong in [fined(0, "USD"), fined(u64::MAX, "USD"), fined(1, "usd"), fined(1, "EURO")] {
+            assert_eq!(ask("Late", good, &[wrong], week), Err("risks"));
+        }
+        for until in [now(), now() - TimeDelta::days(1), now() + LIFETIME_MAX + TimeDelta::milliseconds(1)] {
+            assert_eq!(ask("Late", good, &[risk()], until), Err("expiresAt"));
+        }
+    }
+
+    #[test]
+    fn security_asks_the_designated_authority_too() {
+        assert!(rule(false).check().is_ok() && rule(true).check().is_ok());
+        let asks = |rule: Rule| rule.requirements.iter().any(|needed| needed.any_of.contains(&Role::Compliance));
+        assert!(!asks(rule(false)));
+        assert!(asks(rule(true)));
+    }
+}

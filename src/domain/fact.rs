@@ -305,3 +305,81 @@ impl FactDetails {
 fn all_names<const N: usize>(texts: [&Option<String>; N]) -> Result<(), Invalid> {
     texts.into_iter().flatten().try_for_each(|text| Name::parse(text).map(drop))
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::assert_table;
+
+    fn person(number: u128) -> ActorId {
+        ActorId::User(Uuid::from_u128(number).into())
+    }
+
+    fn fact(state: FactState) -> Fact {
+        Fact {
+            id: Uuid::nil().into(),
+            client_id: Uuid::nil().into(),
+            name: "Staff".into(),
+            source: FactSource::Interview,
+            state,
+            details: FactDetails::UserBase(UserBaseFact { user_count: 12, location: None }),
+            collected_by: person(1),
+            collected_at: DateTime::UNIX_EPOCH,
+            verified_by: None,
+            verified_at: None,
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn a_fact_goes_only_these_ways() {
+        use FactState::{Recorded, Verified};
+        use FactVerb::{Record, Verify};
+        assert_table(
+            FactState::ALL,
+            FactVerb::ALL,
+            FactState::after,
+            &[(Recorded, Record, Recorded), (Verified, Record, Recorded), (Recorded, Verify, Verified)],
+        );
+    }
+
+    #[test]
+    fn verifying_what_one_collected_oneself_is_refused() {
+        assert!(fact(FactState::Recorded).verified_by(person(1)).is_err());
+        assert_eq!(fact(FactState::Recorded).verified_by(person(2)).unwrap(), FactState::Verified);
+        assert!(fact(FactState::Verified).verified_by(person(2)).is_err());
+    }
+
+    #[test]
+    fn bounds_hold_for_every_kind() {
+        let long = || Some("x".repeat(201));
+        let bad = [
+            serde_json::json!({"kind": "DEVICE", "device_type": "SERVER", "hostname": long()}),
+            serde_json::json!({"kind": "USER_BASE", "user_count": USERS_MAX + 1}),
+            serde_json::json!({"kind": "USER_BASE", "user_count": 1, "location": ""}),
+            serde_json::json!({"kind": "APPLICATION", "criticality": "HIGH", "owner": long()}),
+            serde_json::json!({"kind": "VENDOR", "service": " "}),
+            serde_json::json!({"kind": "COMPLIANCE_NEED", "framework": ""}),
+            serde_json::json!({"kind": "NOTE", "text": ""}),
+        ];
+        for json in bad {
+            assert!(serde_json::from_value::<FactDetails>(json.clone()).unwrap().check().is_err(), "{json}");
+        }
+        let good = [
+            serde_json::json!({"kind": "DEVICE", "device_type": "LAPTOP", "hostname": "pc-1"}),
+            serde_json::json!({"kind": "USER_BASE", "user_count": 40}),
+            serde_json::json!({"kind": "APPLICATION", "criticality": "CRITICAL", "rto_minutes": 240, "rpo_minutes": 15}),
+            serde_json::json!({"kind": "VENDOR", "service": "Telephony"}),
+            serde_json::json!({"kind": "COMPLIANCE_NEED", "framework": "HIPAA", "scope": "Patient records"}),
+            serde_json::json!({"kind": "NOTE", "text": "The site has no lift."}),
+        ];
+        for (json, kind) in good.into_iter().zip(FactKind::ALL) {
+            let details: FactDetails = serde_json::from_value(json.clone()).unwrap();
+            assert!(details.check().is_ok(), "{json}");
+            assert_eq!(details.kind(), *kind);
+            assert_eq!(serde_json::to_value(&details).unwrap(), json);
+        }
+    }
+}

@@ -77,6 +77,27 @@ where
     Err(Refused::new(format!("This {noun} is {state}; only one that is {needed} can be {done}.")))
 }
 
+/// Tries every verb on every state: exactly those of `allowed` go through, each to its state.
+#[cfg(test)]
+fn assert_table<S, V>(states: &[S], verbs: &[V], after: impl Fn(S, V) -> Result<S, Refused>, allowed: &[(S, V, S)])
+where
+    S: Copy + PartialEq + Display + std::fmt::Debug,
+    V: Copy + PartialEq + std::fmt::Debug,
+{
+    for &state in states {
+        for &verb in verbs {
+            let expected = allowed.iter().find(|(from, by, _)| *from == state && *by == verb).map(|(_, _, to)| *to);
+            match after(state, verb) {
+                Ok(to) => assert_eq!(Some(to), expected, "{state:?} {verb:?}"),
+                Err(refused) => {
+                    assert_eq!(expected, None, "{state:?} {verb:?}");
+                    assert!(refused.message.contains(&state.to_string()), "{}", refused.message);
+                }
+            }
+        }
+    }
+}
+
 /// Declares a closed set of words: an enum that reads and prints the words the database, the API and
 /// the log use.
 macro_rules! words {

@@ -119,3 +119,27 @@ pub struct Challenge {
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_has_exactly_one_who_answers_for_it() {
+        let raci = |pairs: &[(&str, Raci)]| pairs.iter().map(|(key, letter)| ((*key).to_owned(), *letter)).collect();
+        let stakeholders: Vec<RaciByStep> = vec![
+            raci(&[("one", Raci::Accountable), ("two", Raci::Accountable), ("three", Raci::Responsible)]),
+            raci(&[("one", Raci::Informed), ("two", Raci::Accountable)]),
+        ];
+        assert_eq!(without_one_accountable(&["one", "two", "three"], &stakeholders), ["two", "three"]);
+    }
+
+    #[test]
+    fn a_challenge_says_something() {
+        assert!(Lesson::default().check().is_err());
+        let blank = Lesson { expected: Some(" ".to_owned()), ..Lesson::default() };
+        assert!(blank.check().is_err());
+        let told = Lesson { actual: Some("Hardware came late.".to_owned()), ..Lesson::default() };
+        assert!(told.check().is_ok());
+    }
+}

@@ -178,3 +178,44 @@ pub struct ChecklistItem {
     /// Grows with every change.
     pub revision: i32,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::assert_table;
+
+    #[test]
+    fn a_step_goes_only_these_ways() {
+        use StepState::{Done, Excepted, InProgress, NotApplicable, Pending};
+        use StepVerb::{Complete, Except, MarkNotApplicable, Reopen, Start};
+        assert_table(
+            StepState::ALL,
+            StepVerb::ALL,
+            StepState::after,
+            &[
+                (Pending, Start, InProgress),
+                (InProgress, Complete, Done),
+                (Pending, MarkNotApplicable, NotApplicable),
+                (InProgress, MarkNotApplicable, NotApplicable),
+                (Pending, Except, Excepted),
+                (InProgress, Except, Excepted),
+                (Done, Reopen, Pending),
+                (NotApplicable, Reopen, Pending),
+                (Excepted, Reopen, Pending),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_refusal_says_what_would_have_been_needed() {
+        let refused = StepState::Done.after(StepVerb::Start).unwrap_err();
+        assert_eq!(refused.message, "This step is DONE; only one that is PENDING can be started.");
+    }
+
+    #[test]
+    fn exactly_what_can_be_reopened_is_terminal() {
+        for state in StepState::ALL {
+            assert_eq!(state.after(StepVerb::Reopen).is_ok(), state.is_terminal(), "{state}");
+        }
+    }
+}

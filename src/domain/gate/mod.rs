@@ -21,6 +21,8 @@ mod blocker;
 mod condition;
 mod rule;
 mod situation;
+#[cfg(test)]
+mod tests;
 
 use crate::domain::{
     engagement::EngagementKind,

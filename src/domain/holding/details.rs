@@ -521,3 +521,138 @@ impl DataHolding {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn details(json: Value) -> HoldingDetails {
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn credential(change: impl FnOnce(&mut Value)) -> Result<(), &'static str> {
+        let mut json = json!({
+            "kind": "CREDENTIAL", "credential_kind": "ADMIN", "principal": "ACME\\svc-backup",
+            "mfa": {"state": "ENABLED"}, "vault_uri": "vault://msp/acme/admin", "is_last_mile": true,
+        });
+        change(&mut json);
+        details(json).check().map_err(|(field, _)| field)
+    }
+
+    #[test]
+    fn every_kind_reads_back_with_its_traits() {
+        let cases = [
+            (json!({"kind": "SYSTEM_RECORD", "system": "PSA"}), HoldingTraits::SystemRecord(System::Psa)),
+            (
+                json!({"kind": "AGENT", "tool": "RMM", "device": {"hostname": "pc-1", "os": "Windows 11"}}),
+                HoldingTraits::Agent(AgentTool::Rmm),
+            ),
+            (
+                json!({"kind": "CREDENTIAL", "credential_kind": "VPN", "principal": "gw/acme",
+                       "mfa": {"state": "REQUIRED"}, "is_last_mile": false}),
+                HoldingTraits::Credential { kind: CredentialKind::Vpn, is_last_mile: false },
+            ),
+            (
+                json!({"kind": "CONFIG", "config_kind": "BACKUP_JOB", "location": "bk-01", "reference": "job-7"}),
+                HoldingTraits::Config(ConfigKind::BackupJob),
+            ),
+            (
+                json!({"kind": "DATA", "data_kind": "BACKUP", "location": "archive://acme/mail",
+                       "disposition": "RETURN", "key_escrow": "NOT_ENCRYPTED"}),
+                HoldingTraits::Data(Disposition::Return),
+            ),
+        ];
+        assert_eq!(cases.len(), HoldingKind::ALL.len());
+        for ((json, traits), kind) in cases.into_iter().zip(HoldingKind::ALL) {
+            let details = details(json.clone());
+            assert!(details.check().is_ok(), "{json}");
+            assert_eq!((details.traits(), details.kind()), (traits, *kind));
+            assert_eq!(serde_json::to_value(&details).unwrap(), json);
+        }
+    }
+
+    #[test]
+    fn a_credential_never_carries_its_secret() {
+        assert_eq!(credential(|_| {}), Ok(()));
+        assert_eq!(credential(|json| json["principal"] = json!("admin password=hunter2")), Err("principal"));
+        assert_eq!(credential(|json| json["principal"] = json!("Xy7!kQ92zz")), Err("principal"));
+        assert_eq!(credential(|json| json["mfa"]["reason"] = json!("seed JBSWY3DPEHPK3PXP")), Err("mfa"));
+        assert_eq!(credential(|json| json["fingerprint"] = json!("Xy7!kQ92zz")), Err("fingerprint"));
+        let fingerprint = "SHA256:uNiVztksCsDhcc0u9e8BrKUxmEBgPV3cyhCYBtd8K5M";
+        assert_eq!(credential(|json| json["fingerprint"] = json!(fingerprint)), Ok(()));
+        for uri in ["vault://user:hunter2@msp/acme", "vault://msp/acme?token=abcdefgh", "hunter2", "vault://"] {
+            assert!(uri.parse::<VaultUri>().is_err(), "{uri}");
+        }
+        assert!(check_names("Domain admin of Acme", Some("S-1-5-21-36-500")).is_ok());
+        assert_eq!(check_names("Zk3vQ9xT2mLp8RwY", None).unwrap_err().0, "name");
+        assert_eq!(check_names("Admin", Some("pwd=hunter2")).unwrap_err().0, "externalRef");
+    }
+
+    #[test]
+    fn a_refused_secret_is_not_repeated() {
+        let (_, invalid) = check_names("P@ssw0rd!23", None).unwrap_err();
+        assert!(!invalid.to_string().contains("P@ss") && !invalid.remedy.unwrap().contains("P@ss"));
+    }
+
+    #[test]
+    fn a_second_factor_that_does_not_apply_needs_a_reason() {
+        assert_eq!(credential(|json| json["mfa"] = json!({"state": "NOT_APPLICABLE"})), Err("mfa"));
+        let reason = json!({"state": "NOT_APPLICABLE", "reason": "A service account cannot answer a prompt."});
+        assert_eq!(credential(|json| json["mfa"] = reason), Ok(()));
+    }
+
+    #[test]
+    fn a_place_never_leaves_its_store() {
+        for good in ["archive://acme", "archive://acme/mail box/2026", "s3-eu://acme/ü", "a://b/..c", "a://b/"] {
+            assert!(good.parse::<StoreUri>().is_ok(), "{good}");
+        }
+        let uri: StoreUri = "archive://acme/mail/".parse().unwrap();
+        assert_eq!(
+            (uri.store(), uri.path(), uri.to_string().as_str()),
+            ("archive", "acme/mail", "archive://acme/mail")
+        );
+        let long = format!("archive://{}", "a/".repeat(600));
+        let bad = [
+            "",
+            "acme",
+            "://acme",
+            "archive://",
+            "archive:///etc",
+            "archive://../etc",
+            "archive://acme/../other",
+            "archive://acme//mail",
+            "archive://./acme",
+            "archive://acme/\u{0}",
+            "archive://acme\\mail",
+            "Archive://acme",
+            "9a://b",
+            "ar chive://acme",
+            &long,
+        ];
+        for text in bad {
+            assert!(text.parse::<StoreUri>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn data_that_stays_cites_its_clause() {
+        let data = |disposition: &str, clause: Option<&str>| {
+            details(json!({"kind": "DATA", "data_kind": "FILES", "location": "archive://acme/f",
+                           "disposition": disposition, "clause": clause, "key_escrow": "ESCROWED"}))
+            .check()
+            .map_err(|(field, _)| field)
+        };
+        assert_eq!(data("RETAIN", None), Err("clause"));
+        assert_eq!(data("RETAIN", Some(" ")), Err("clause"));
+        assert_eq!(data("RETAIN", Some("Annex B 4")), Ok(()));
+        assert_eq!(data("DESTROY", None), Ok(()));
+    }
+
+    #[test]
+    fn each_end_of_data_says_whether_it_goes_back_and_whether_it_is_destroyed() {
+        let ends: Vec<_> = Disposition::ALL.iter().map(|end| (end.is_returned(), end.is_destroyed())).collect();
+        assert_eq!(ends, [(true, false), (false, true), (true, true), (false, false)]);
+    }
+}

@@ -176,3 +176,54 @@ impl Holding {
 pub fn residuals<'a>(holdings: impl IntoIterator<Item = &'a Holding>) -> Vec<&'a Holding> {
     holdings.into_iter().filter(|holding| holding.state.is_residual()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::assert_table;
+
+    #[test]
+    fn a_holding_goes_only_these_ways() {
+        use HoldingState::{Active, Closed, Closing, Excepted, Planned, Removed, Resurfaced, Retained, Waiting};
+        use HoldingVerb::{
+            Activate, BeginClosing, Except, FailClosing, Lapse, Remove, Resurface, Retain, Verify, Wait,
+        };
+        assert_table(
+            HoldingState::ALL,
+            HoldingVerb::ALL,
+            HoldingState::after,
+            &[
+                (Planned, Activate, Active),
+                (Active, BeginClosing, Closing),
+                (Waiting, BeginClosing, Closing),
+                (Resurfaced, BeginClosing, Closing),
+                (Closing, Wait, Waiting),
+                (Closing, FailClosing, Active),
+                (Waiting, FailClosing, Active),
+                (Closing, Remove, Removed),
+                (Removed, Verify, Closed),
+                (Active, Retain, Retained),
+                (Planned, Except, Excepted),
+                (Active, Except, Excepted),
+                (Excepted, Lapse, Active),
+                (Removed, Resurface, Resurfaced),
+                (Closed, Resurface, Resurfaced),
+            ],
+        );
+    }
+
+    #[test]
+    fn from_everywhere_a_way_leads_off_the_list_of_residuals() {
+        for &start in HoldingState::ALL {
+            let mut reached = vec![start];
+            let mut next = 0;
+            while let Some(&state) = reached.get(next) {
+                next += 1;
+                for &verb in HoldingVerb::ALL {
+                    reached.extend(state.after(verb).ok().filter(|to| !reached.contains(to)));
+                }
+            }
+            assert!(reached.iter().any(|state| !state.is_residual()), "{start} is a dead end: {reached:?}");
+        }
+    }
+}

@@ -180,7 +180,7 @@ fn is_random(run: &str) -> bool {
         && has(u8::is_ascii_lowercase)
         && has(u8::is_ascii_uppercase)
         && has(u8::is_ascii_digit)
-        && switches(run) * 16 >= run.len() * 5
+        && switches(run) * 4 >= run.len()
         && entropy_bits(run) >= 3.2
 }
 
