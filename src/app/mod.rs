@@ -35,6 +35,7 @@ pub mod job;
 pub mod log;
 mod once;
 pub mod process;
+pub mod recipient_key;
 pub mod rows;
 pub mod stakeholder;
 pub mod step;

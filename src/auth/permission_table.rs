@@ -141,6 +141,7 @@ table! {
         HoldingsRegister "holdingsRegister" => &[OnboardingManager, Technician, AccountManager, Integration],
         HoldingRetain "holdingRetain" => &[AccountManager, Compliance],
         RecipientKeyRegister "recipientKeyRegister" => &[Technician, AccountManager, ClientContact],
+        RecipientKeyRevoke "recipientKeyRevoke" => &[Technician, AccountManager, ClientContact],
         RecipientKeyConfirm "recipientKeyConfirm" => &[AccountManager, ClientContact],
 
         ProcessDraft "processDraft" => AUTHORS,

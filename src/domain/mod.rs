@@ -158,6 +158,7 @@ pub mod log;
 pub mod page;
 pub mod policy;
 pub mod process;
+pub mod recipient_key;
 pub mod role;
 pub mod stakeholder;
 pub mod step;

@@ -1,8 +1,8 @@
 //! What follows when a question ends, in the deed that ended it.
 
 use crate::{
-    app::{Deed, exception},
-    domain::decision::{Decision, DecisionKind},
+    app::{Deed, exception, process},
+    domain::decision::{Decision, DecisionKind, DecisionState},
     error::Result,
 };
 
@@ -13,9 +13,15 @@ use crate::{
 pub(super) async fn follow(deed: &mut Deed<'_>, decision: &Decision) -> Result<()> {
     match decision.kind {
         DecisionKind::Exception => exception::decided(deed, decision).await,
+        DecisionKind::ProcessVersion => match decision.state {
+            DecisionState::Granted => process::approved(deed, decision, deed.actor().id).await,
+            DecisionState::Refused | DecisionState::Withdrawn | DecisionState::Expired => {
+                process::rejected(deed, decision).await
+            }
+            DecisionState::Open => Ok(()),
+        },
         // These stand as facts that gates and jobs ask about; nothing else changes.
-        DecisionKind::ProcessVersion
-        | DecisionKind::DestructionConfirmation
+        DecisionKind::DestructionConfirmation
         | DecisionKind::AccessApproval
         | DecisionKind::CoordinationWindow
         | DecisionKind::ToolRetention

@@ -1,4 +1,5 @@
-//! What can be asked about processes: reading here, writing versions in [`draft`].
+//! What can be asked about processes: reading here, writing versions in [`draft`], deciding in `approve`,
+//! the documents that ship with the program in [`builtin`].
 
 use std::collections::HashMap;
 
@@ -14,8 +15,12 @@ use crate::{
     store,
 };
 
+mod approve;
+pub mod builtin;
 mod draft;
 
+pub use approve::{Review, review, submit};
+pub(in crate::app) use approve::{approved, rejected};
 pub use draft::{Draft, Duplicate, UpdateDraft, draft, duplicate, update_draft};
 
 /// The process with this number.

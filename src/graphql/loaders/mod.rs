@@ -16,6 +16,8 @@ mod contact;
 mod engagement;
 mod event;
 mod fact;
+mod process;
+mod recipient_key;
 
 pub use actor::NameOf;
 pub use client::ClientKey;
@@ -23,6 +25,8 @@ pub use contact::{ContactKey, ContactsOf};
 pub use engagement::{ChecklistOf, EngagementKey, EngagementsOf, PictureOf, StepKey, StepsOf};
 pub use event::EventKey;
 pub use fact::{FactCountOf, FactKey, FactsOf};
+pub use process::{ProcessKey, ReviewsOf, VersionKey, VersionsOf};
+pub use recipient_key::RecipientKeysOf;
 
 /// Loads for one caller.
 #[derive(Clone, Debug)]

@@ -12,6 +12,8 @@ pub mod client;
 pub mod contact;
 pub mod engagement;
 pub mod fact;
+pub mod process;
+pub mod recipient_key;
 mod rows;
 pub mod step;
 
@@ -22,6 +24,8 @@ pub struct Mutation(
     contact::ContactMutation,
     engagement::EngagementMutation,
     fact::FactMutation,
+    process::ProcessMutation,
+    recipient_key::RecipientKeyMutation,
     step::StepMutation,
 );
 

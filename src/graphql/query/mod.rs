@@ -5,7 +5,8 @@ use async_graphql::MergedObject;
 pub mod client;
 pub mod engagement;
 pub mod log;
+pub mod process;
 
 /// Everything that can be read.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(client::ClientQuery, engagement::EngagementQuery, log::LogQuery);
+pub struct Query(client::ClientQuery, engagement::EngagementQuery, log::LogQuery, process::ProcessQuery);

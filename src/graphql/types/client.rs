@@ -13,9 +13,11 @@ use crate::{
     graphql::{
         connection::{Slice, Total, asks_total, connection},
         context::Caller,
-        loaders::{ContactsOf, EngagementsOf, FactCountOf, FactsOf, listed, load},
+        loaders::{ContactsOf, EngagementsOf, FactCountOf, FactsOf, RecipientKeysOf, listed, load},
         scalars::{Date, DateTime},
-        types::{contact::Contact, engagement::EngagementConnection, fact::FactConnection},
+        types::{
+            contact::Contact, engagement::EngagementConnection, fact::FactConnection, recipient_key::RecipientKey,
+        },
     },
 };
 
@@ -80,6 +82,11 @@ impl Client {
     /// Who speaks for it, first to call first.
     async fn contacts(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Contact>> {
         listed(ctx, ContactsOf(self.0.id)).await
+    }
+
+    /// The keys to which its data is encrypted before it goes back, the oldest first.
+    async fn recipient_keys(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<RecipientKey>> {
+        listed(ctx, RecipientKeysOf(self.0.id)).await
     }
 
     /// Its engagements, newest first.

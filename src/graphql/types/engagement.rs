@@ -14,9 +14,9 @@ use crate::{
         connection::connection,
         context::Caller,
         id,
-        loaders::{ClientKey, PictureOf, StepsOf, listed, load, required},
+        loaders::{ClientKey, PictureOf, StepsOf, VersionKey, listed, load, required},
         scalars::{Date, DateTime},
-        types::{blocker::Blocker, client::Client, step::Step},
+        types::{blocker::Blocker, client::Client, process::ProcessVersion, step::Step},
     },
 };
 
@@ -102,6 +102,11 @@ impl Engagement {
         let picture = load(ctx, PictureOf(self.inner.id)).await?;
         let blockers = picture.map(|picture| picture.blockers(gate::Deed::Conclude)).unwrap_or_default();
         Ok(EngagementPermissions::of(ctx.actor()?, &self.inner, blockers.is_empty()))
+    }
+
+    /// The version of the process it follows.
+    async fn process_version(&self, ctx: &Context<'_>) -> async_graphql::Result<ProcessVersion> {
+        required(ctx, VersionKey(self.inner.process_version_id)).await
     }
 
     /// Its steps, in the order of the process.

@@ -9,5 +9,7 @@ pub mod event;
 pub mod fact;
 mod kinds;
 pub mod log;
+pub mod process;
+pub mod recipient_key;
 pub mod step;
 mod words;

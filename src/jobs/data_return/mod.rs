@@ -43,7 +43,6 @@ pub mod inventory;
 pub mod line;
 pub mod order;
 pub mod package;
-pub mod recipient;
 pub mod verify;
 
 mod batch;
@@ -57,11 +56,11 @@ mod seal;
 mod tags;
 mod tarball;
 
+pub use crate::domain::recipient_key::{Challenge, RecipientKey};
 pub use checkpoint::{Checkpoint, CheckpointSink, PartRecord, Phase, Position, Progress, SoFar, Watch};
 pub use fault::ReturnError;
 pub use inventory::{Frozen, freeze};
 pub use order::{Format, Order, Place, Slug, Source};
 pub use package::Package;
-pub use recipient::{Challenge, RecipientKey};
 pub use run::{discard, pack};
 pub use verify::{verify, verify_deeply};

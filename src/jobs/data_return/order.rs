@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::recipient::RecipientKey;
+use crate::domain::recipient_key::RecipientKey;
 use crate::{
     domain::words,
     error::Violation,

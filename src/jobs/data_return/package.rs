@@ -17,8 +17,8 @@ use super::{
     inventory::{Frozen, Lines},
     line::Tally,
     order::{Format, Order, Slug},
-    recipient::RecipientKey,
 };
+use crate::domain::recipient_key::RecipientKey;
 
 /// The format of the package manifest.
 const MANIFEST_FORMAT: &str = "gangway.data-return/1";

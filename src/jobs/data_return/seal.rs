@@ -17,8 +17,8 @@ use super::{
     lane::{Buffers, Frame, Slot},
     line::Tally,
     order::Order,
-    recipient::RecipientKey,
 };
+use crate::domain::recipient_key::RecipientKey;
 use crate::ports::storage::{Fault, FaultKind, ObjectStore, Upload};
 
 /// Encrypted bytes handed over at once.

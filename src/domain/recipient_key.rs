@@ -7,8 +7,12 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::fault::{Result, ReturnError};
-use crate::error::Violation;
+use chrono::{DateTime, Utc};
+
+use crate::{
+    domain::Invalid,
+    ids::{ActorId, ClientId, RecipientKeyId},
+};
 
 /// An age recipient, `age1…`.
 #[derive(Clone)]
@@ -18,21 +22,17 @@ pub struct RecipientKey {
 }
 
 impl FromStr for RecipientKey {
-    type Err = Violation;
+    type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         let remedy = "Run age-keygen and give the line that begins with age1.";
         if text.get(..15).is_some_and(|start| start.eq_ignore_ascii_case("AGE-SECRET-KEY-")) {
-            return Err(Violation::new(
-                "recipient",
-                "This is a private key. Do not give it to anybody; make a new one.",
-            )
-            .remedy(remedy));
+            let message = "This is a private key. Do not give it to anybody; make a new one.";
+            return Err(Invalid::new(message).remedy(remedy));
         }
-        let key = text.parse().map_err(|_why: &str| {
-            Violation::new("recipient", "This is not an age X25519 public key.").remedy(remedy)
-        })?;
+        let key =
+            text.parse().map_err(|_why: &str| Invalid::new("This is not an age X25519 public key.").remedy(remedy))?;
         Ok(Self { key, text: text.to_owned() })
     }
 }
@@ -56,7 +56,7 @@ impl RecipientKey {
         groups
     }
 
-    pub(super) fn as_age(&self) -> &age::x25519::Recipient {
+    pub(crate) fn as_age(&self) -> &age::x25519::Recipient {
         &self.key
     }
 
@@ -65,10 +65,11 @@ impl RecipientKey {
     /// `random` is 768 fresh random bytes; their Base64 text of 1 KiB is what must be read.
     ///
     /// # Errors
-    /// `Broken` when the key cannot be encrypted to, which no parsed key shows.
-    pub fn challenge(&self, random: &[u8; 768]) -> Result<Challenge> {
+    /// [`Invalid`] when the key cannot be encrypted to, which no parsed key shows.
+    pub fn challenge(&self, random: &[u8; 768]) -> Result<Challenge, Invalid> {
         let secret = BASE64_STANDARD.encode(random);
-        let sealed = seal(&self.key, secret.as_bytes()).ok_or(ReturnError::Broken("the key does not encrypt"))?;
+        let sealed =
+            seal(&self.key, secret.as_bytes()).ok_or_else(|| Invalid::new("Nothing can be encrypted to this key."))?;
         Ok(Challenge { message: armor(&sealed), answer_sha256: Sha256::digest(&secret).into() })
     }
 }
@@ -77,6 +78,47 @@ impl fmt::Debug for RecipientKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+words! {
+    /// Whether a key may be used.
+    RecipientKeyState {
+        /// Its holder was asked to prove that it can read.
+        Challenged = "CHALLENGED",
+        /// Its holder proved it.
+        Confirmed = "CONFIRMED",
+        /// It is not used any more.
+        Revoked = "REVOKED",
+    }
+}
+
+/// A client's key as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredKey {
+    /// The key's id.
+    pub id: RecipientKeyId,
+    /// Whose it is.
+    pub client_id: ClientId,
+    /// Whether it may be used.
+    pub state: RecipientKeyState,
+    /// The public key, `age1…`.
+    pub recipient: String,
+    /// For people to compare.
+    pub fingerprint: String,
+    /// What the holder must read.
+    pub challenge: String,
+    /// SHA-256 of the text inside the challenge.
+    pub challenge_hash: Vec<u8>,
+    /// Who entered it.
+    pub created_by: ActorId,
+    /// When.
+    pub created_at: DateTime<Utc>,
+    /// Who proved it.
+    pub confirmed_by: Option<ActorId>,
+    /// When.
+    pub confirmed_at: Option<DateTime<Utc>>,
+    /// Grows with every change.
+    pub revision: i32,
 }
 
 /// A test message for a key.
@@ -144,7 +186,6 @@ mod tests {
     fn what_is_no_public_key_is_refused_with_a_way_out() {
         for text in ["", "age1", "ssh-ed25519 AAAA", &KEY[..KEY.len() - 1], &KEY.replace('q', "p"), "é"] {
             let violation = text.parse::<RecipientKey>().unwrap_err();
-            assert_eq!(violation.field, "recipient");
             assert!(violation.remedy.is_some());
         }
     }

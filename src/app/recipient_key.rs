@@ -1,0 +1,140 @@
+//! The keys to which a client's data is encrypted before it goes back.
+//!
+//! A key counts only when its holder proved two things: that it can read what is encrypted to the key, by
+//! answering a challenge, and that both sides mean the same key, by typing the fingerprint back.
+
+use crate::{
+    app::{App, Deed, Done, Once, client::expect_revision},
+    auth::{Actor, permission::Permission},
+    domain::{
+        event::{EventKind, NewEvent},
+        recipient_key::{Challenge, RecipientKey, RecipientKeyState, StoredKey},
+    },
+    error::{Error, Result, Violation, at},
+    ids::{ClientId, RecipientKeyId},
+    store,
+};
+
+/// A key to enter.
+#[derive(Clone, Debug)]
+pub struct Register {
+    /// Whose it is.
+    pub client_id: ClientId,
+    /// The public key.
+    pub recipient: RecipientKey,
+}
+
+/// The proof that somebody holds a key.
+#[derive(Clone, Debug)]
+pub struct Confirm {
+    /// The key.
+    pub id: RecipientKeyId,
+    /// The text inside the challenge.
+    pub answer: String,
+    /// The fingerprint, as the holder computed it.
+    pub fingerprint: String,
+}
+
+/// Enters a key and makes the challenge its holder must answer.
+///
+/// # Errors
+/// `Forbidden`; `NotFound` on `clientId`; `Violation` on `recipient`.
+pub async fn register(app: &App, actor: &Actor, input: Register, once: Once) -> Result<Done<StoredKey>> {
+    actor.require(Permission::RecipientKeyRegister)?;
+    let mut random = [0_u8; 768];
+    aws_lc_rs::rand::fill(&mut random).map_err(Error::internal)?;
+    let challenge = input.recipient.challenge(&random).map_err(|invalid| at("recipient", invalid))?;
+    let mut deed = app.begin(actor).await?;
+    if let Some(id) = deed.replayed(once).await? {
+        return Ok(Done::earlier(store::recipient_key::lock(deed.tx(), &actor.scope, id, "id").await?));
+    }
+    let client = store::client::lock(deed.tx(), &actor.scope, input.client_id, "clientId").await?;
+    let key = StoredKey {
+        id: app.new_id(),
+        client_id: client.id,
+        state: RecipientKeyState::Challenged,
+        recipient: input.recipient.as_str().to_owned(),
+        fingerprint: input.recipient.fingerprint(),
+        challenge: challenge.message,
+        challenge_hash: challenge.answer_sha256.to_vec(),
+        created_by: actor.id,
+        created_at: deed.now(),
+        confirmed_by: None,
+        confirmed_at: None,
+        revision: 1,
+    };
+    store::recipient_key::insert(deed.tx(), &key).await?;
+    record(&mut deed, EventKind::RecipientKeyRegistered, &key, "A key for data returns was entered and challenged.");
+    deed.answer(key.id);
+    deed.commit().await?;
+    Ok(Done::now(key))
+}
+
+/// Confirms a key by the answer to its challenge and its fingerprint.
+///
+/// # Errors
+/// `Forbidden`; `NotFound` on `id`; `Violation` on `answer` or `fingerprint`; `Conflict` when it is not waiting.
+pub async fn confirm(app: &App, actor: &Actor, input: Confirm) -> Result<StoredKey> {
+    actor.require(Permission::RecipientKeyConfirm)?;
+    let mut deed = app.begin(actor).await?;
+    let mut key = store::recipient_key::lock(deed.tx(), &actor.scope, input.id, "id").await?;
+    if key.state != RecipientKeyState::Challenged {
+        return Err(Error::state(format!("The key is {}; only a challenged one is confirmed.", key.state)));
+    }
+    let plain = |text: &str| text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_uppercase();
+    if plain(&input.fingerprint) != plain(&key.fingerprint) {
+        let violation = Violation::new("fingerprint", "This is not the fingerprint of the key that was entered.");
+        return Err(violation.remedy("Compare the key itself; somebody may have swapped it.").into());
+    }
+    let expected: [u8; 32] = key.challenge_hash.as_slice().try_into().map_err(Error::internal)?;
+    if !Challenge::is_answered_by(&expected, &input.answer) {
+        let violation = Violation::new("answer", "This is not the text inside the challenge.");
+        return Err(violation.remedy("Decrypt it: `age -d -i KEY challenge.age`, and send what it prints.").into());
+    }
+    key.state = RecipientKeyState::Confirmed;
+    key.confirmed_by = Some(actor.id);
+    key.confirmed_at = Some(deed.now());
+    save(&mut deed, &mut key).await?;
+    record(&mut deed, EventKind::RecipientKeyConfirmed, &key, "The client proved that it holds its key.");
+    deed.commit().await?;
+    Ok(key)
+}
+
+/// Takes a key out of use. Packages that were made for it stay readable to its holder.
+///
+/// # Errors
+/// `Forbidden`; `NotFound` on `id`; `Conflict` when it is stale or revoked.
+pub async fn revoke(app: &App, actor: &Actor, id: RecipientKeyId, expected_revision: i32) -> Result<StoredKey> {
+    actor.require(Permission::RecipientKeyRevoke)?;
+    let mut deed = app.begin(actor).await?;
+    let mut key = store::recipient_key::lock(deed.tx(), &actor.scope, id, "id").await?;
+    expect_revision(expected_revision, key.revision)?;
+    if key.state == RecipientKeyState::Revoked {
+        return Err(Error::state("The key is revoked already."));
+    }
+    key.state = RecipientKeyState::Revoked;
+    save(&mut deed, &mut key).await?;
+    record(&mut deed, EventKind::RecipientKeyRevoked, &key, "A key for data returns was revoked.");
+    deed.commit().await?;
+    Ok(key)
+}
+
+/// The keys of these clients, the oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_clients(app: &App, actor: &Actor, clients: &[ClientId]) -> Result<Vec<StoredKey>> {
+    actor.require(Permission::Client)?;
+    store::recipient_key::of_clients(app.db().read(), &actor.scope, clients).await
+}
+
+async fn save(deed: &mut Deed<'_>, key: &mut StoredKey) -> Result<()> {
+    key.revision += 1;
+    store::recipient_key::update(deed.tx(), key).await
+}
+
+fn record(deed: &mut Deed<'_>, kind: EventKind, key: &StoredKey, summary: &str) {
+    deed.record(
+        NewEvent::new(kind, key.id, summary).client(key.client_id).with("fingerprint", key.fingerprint.as_str()),
+    );
+}

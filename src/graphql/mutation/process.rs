@@ -1,0 +1,201 @@
+//! Writing, submitting, reviewing and revising processes.
+
+use async_graphql::{Context, ID, InputObject, Object};
+
+use crate::{
+    app::{
+        self,
+        process::{Draft, Duplicate, Review, UpdateDraft},
+    },
+    domain::process::{Content, ReviewVerdict},
+    error::{Result, Violation, parse},
+    graphql::{
+        context::Caller,
+        id,
+        mutation::once,
+        payload::{Nullable, payload, settle},
+        scalars::JsonObject,
+        types::process::ProcessVersion,
+    },
+    ids::ProcessVersionId,
+};
+
+/// Writes, submits, reviews and revises processes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProcessMutation;
+
+/// The document as its type, or the place where it does not fit.
+fn content(input: &JsonObject) -> Result<Content> {
+    let value = serde_json::Value::Object(input.0.clone());
+    serde_json::from_value(value).map_err(|error| {
+        let violation = Violation::new("content", format!("This is not a process document: {error}."));
+        violation.remedy("Start from `content` of a version that exists.").into()
+    })
+}
+
+fn version_id(id: &ID) -> Result<ProcessVersionId> {
+    id::get(id, "process version", "id")
+}
+
+/// The first version of a new process.
+#[derive(Clone, Debug, InputObject)]
+pub struct ProcessDraftInput {
+    /// The document, in the form of `ProcessVersion.content`.
+    content: JsonObject,
+    /// The caller's name for this request, 8 to 128 characters.
+    idempotency_key: String,
+}
+
+/// A change to a draft.
+#[derive(Clone, Debug, InputObject)]
+pub struct ProcessUpdateDraftInput {
+    /// The version.
+    id: ID,
+    /// The revision the caller read.
+    expected_revision: i32,
+    /// The whole document, in the form of `ProcessVersion.content`.
+    content: JsonObject,
+}
+
+/// Which draft is put up for approval.
+#[derive(Clone, Debug, InputObject)]
+pub struct ProcessSubmitInput {
+    /// The version.
+    id: ID,
+    /// The revision the caller read.
+    expected_revision: i32,
+}
+
+/// What a person found in an approved version.
+#[derive(Clone, Debug, InputObject)]
+pub struct ProcessReviewInput {
+    /// The version.
+    id: ID,
+    /// Whether it stays, needs a new version, or is not needed any more.
+    verdict: ReviewVerdict,
+    /// Why, 1 to 4,000 characters.
+    notes: String,
+}
+
+/// Which approved version is copied into a new draft.
+#[derive(Clone, Debug, InputObject)]
+pub struct ProcessDuplicateInput {
+    /// The version.
+    id: ID,
+    /// The caller's name for this request, 8 to 128 characters.
+    idempotency_key: String,
+}
+
+payload! {
+    /// The entered draft.
+    once ProcessDraftPayload {
+        /// The version.
+        process_version: ProcessVersion,
+    }
+}
+payload! {
+    /// The changed draft.
+    ProcessUpdateDraftPayload {
+        /// The version.
+        process_version: ProcessVersion,
+    }
+}
+payload! {
+    /// The version in review.
+    ProcessSubmitPayload {
+        /// The version.
+        process_version: ProcessVersion,
+    }
+}
+payload! {
+    /// The reviewed version.
+    ProcessReviewPayload {
+        /// The version.
+        process_version: ProcessVersion,
+    }
+}
+payload! {
+    /// The draft that revises an approved version.
+    once ProcessDuplicatePayload {
+        /// The version.
+        process_version: ProcessVersion,
+    }
+}
+
+#[Object]
+impl ProcessMutation {
+    /// Enters a process with its first draft.
+    async fn process_draft(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What it says.")] input: ProcessDraftInput,
+    ) -> Nullable<ProcessDraftPayload> {
+        let drafted = async {
+            let once = once("processDraft", &input.idempotency_key, &input)?;
+            let draft = Draft { content: content(&input.content)? };
+            let done = app::process::draft(ctx.app(), ctx.actor()?, draft, once).await?;
+            Ok(ProcessDraftPayload::done(done.is_replayed, done.made.into()))
+        };
+        settle(drafted.await)
+    }
+
+    /// Changes what a draft says.
+    async fn process_update_draft(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which, and what it says.")] input: ProcessUpdateDraftInput,
+    ) -> Nullable<ProcessUpdateDraftPayload> {
+        let updated = async {
+            let (id, expected_revision) = (version_id(&input.id)?, input.expected_revision);
+            let update = UpdateDraft { id, expected_revision, content: content(&input.content)? };
+            let version = app::process::update_draft(ctx.app(), ctx.actor()?, update).await?;
+            Ok(ProcessUpdateDraftPayload::done(version.into()))
+        };
+        settle(updated.await)
+    }
+
+    /// Puts a draft up for approval by somebody who did not prepare it.
+    async fn process_submit(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: ProcessSubmitInput,
+    ) -> Nullable<ProcessSubmitPayload> {
+        let submitted = async {
+            let id = version_id(&input.id)?;
+            let (version, _decision) =
+                app::process::submit(ctx.app(), ctx.actor()?, id, input.expected_revision).await?;
+            Ok(ProcessSubmitPayload::done(version.into()))
+        };
+        settle(submitted.await)
+    }
+
+    /// Records that a person looked at an approved version. Nothing is revised by it.
+    async fn process_review(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which, and what was found.")] input: ProcessReviewInput,
+    ) -> Nullable<ProcessReviewPayload> {
+        let reviewed = async {
+            let review =
+                Review { id: version_id(&input.id)?, verdict: input.verdict, notes: parse("notes", &input.notes)? };
+            let version = app::process::review(ctx.app(), ctx.actor()?, review).await?;
+            Ok(ProcessReviewPayload::done(version.into()))
+        };
+        settle(reviewed.await)
+    }
+
+    /// Copies an approved version into a new draft, after a review asked for it: the only way to revise.
+    async fn process_duplicate(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: ProcessDuplicateInput,
+    ) -> Nullable<ProcessDuplicatePayload> {
+        let duplicated = async {
+            let once = once("processDuplicate", &input.idempotency_key, &input)?;
+            let duplicate = Duplicate { id: version_id(&input.id)? };
+            let done = app::process::duplicate(ctx.app(), ctx.actor()?, duplicate, once).await?;
+            Ok(ProcessDuplicatePayload::done(done.is_replayed, done.made.into()))
+        };
+        settle(duplicated.await)
+    }
+}

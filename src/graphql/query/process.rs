@@ -1,0 +1,56 @@
+//! Reading processes.
+
+use async_graphql::{Context, Object};
+
+use crate::{
+    app,
+    graphql::{
+        connection::{Slice, Total},
+        context::Caller,
+        payload::{Nullable, nullable},
+        types::process::{Process, ProcessConnection, ProcessFilter},
+    },
+};
+
+/// Reads processes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProcessQuery;
+
+#[Object]
+impl ProcessQuery {
+    /// The process with this number, or null. Example: `{ process(documentNumber: "T-ONB-010") { approvedVersion { number } } }`.
+    async fn process(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What it is cited by, such as `T-ONB-010`.")] document_number: String,
+    ) -> Nullable<Process> {
+        let found = async {
+            let Ok(number) = document_number.parse() else { return Ok(None) };
+            Ok(app::process::find(ctx.app(), ctx.actor()?, &number).await?.map(Process::from))
+        };
+        nullable(found.await)
+    }
+
+    /// The processes, oldest first. Example: `{ processes { nodes { documentNumber title } } }`.
+    async fn processes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, up to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "Which processes.")] filter: Option<ProcessFilter>,
+    ) -> Nullable<ProcessConnection> {
+        let found = async {
+            let actor = ctx.actor()?;
+            let window = Slice::forward(first, after).window()?;
+            let filter = filter.unwrap_or_default().into();
+            let page = app::process::list(ctx.app(), actor, &filter, &window).await?.map(Process::from);
+            let (app, actor) = (ctx.app().clone(), actor.clone());
+            let total = Total::new(move || {
+                let (app, actor) = (app.clone(), actor.clone());
+                Box::pin(async move { app::process::count(&app, &actor, &filter).await })
+            });
+            Ok(Some(ProcessConnection::new(page, total)))
+        };
+        nullable(found.await)
+    }
+}
