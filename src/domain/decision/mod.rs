@@ -6,6 +6,9 @@
 //!
 //! Deliberately absent: changing a vote. A vote is a deed with a name on it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
@@ -439,8 +442,8 @@ impl Ballot<'_> {
     /// Whether `actor`, who holds `roles`, may hand its vote in `role` to `delegate` at `now`.
     ///
     /// # Errors
-    /// [`Refused`] when `actor` could not vote itself, does not hold the role itself, or `delegate` is
-    /// who asked, the actor itself, no person, or has voted.
+    /// [`Refused`] when `actor` could not vote itself or does not hold the role itself, when the role speaks
+    /// for the client, or when `delegate` is who asked, the actor itself, no person, or has voted.
     pub fn may_delegate(
         &self,
         actor: ActorId,
@@ -452,6 +455,10 @@ impl Ballot<'_> {
         self.may_vote(actor, roles, role, now)?;
         if !roles.contains(&role) {
             return Err(Refused::new("What was handed on is not handed on again."));
+        }
+        if role == Role::ClientContact {
+            return Err(Refused::new("What the client says is not said by somebody else.")
+                .remedy("Ask another contact of the client to vote."));
         }
         if delegate == actor {
             return Err(Refused::new("A vote is handed on to somebody else."));
