@@ -21,7 +21,7 @@ use crate::{
         role::Role,
         text::Prose,
     },
-    error::{Error, Result},
+    error::{Error, Result, Violation},
     ids::{ActorId, ClientId, DecisionId, EngagementId, UserId},
     store,
 };
@@ -124,12 +124,17 @@ pub(in crate::app) async fn open_under(deed: &mut Deed<'_>, question: Open, rule
 /// Casts a vote; the last one that is missing, or any refusal, decides, and what follows from it is done.
 ///
 /// # Errors
-/// `Forbidden`; `NotFound` on `decisionId`; `Conflict` when the question is closed or this person may not vote.
+/// `Forbidden`; `NotFound` on `id`; `Violation` when a refusal says no reason; `Conflict` when the question is closed
+/// or this person may not vote.
 pub async fn vote(app: &App, actor: &Actor, input: Cast, once: Once) -> Result<Done<Decision>> {
     actor.require(Permission::DecisionVote)?;
     let mut deed = app.begin(actor).await?;
     if let Some(id) = deed.replayed(once).await? {
         return Ok(Done::earlier(lock(&deed, id).await?.0));
+    }
+    if input.verdict == Verdict::Refuse && input.comment.is_none() {
+        let violation = Violation::new("comment", "A refusal needs a reason.");
+        return Err(violation.remedy("Say in a sentence why.").into());
     }
     let (mut decision, mut answers) = lock(&deed, input.id).await?;
     let ballot = decision.with(&answers);
@@ -156,7 +161,7 @@ pub async fn vote(app: &App, actor: &Actor, input: Cast, once: Once) -> Result<D
 /// Hands the caller's vote in one role to another of the provider's people.
 ///
 /// # Errors
-/// `Forbidden`; `NotFound` on `decisionId` or `delegateId`; `Conflict` when the question is closed, or one of the
+/// `Forbidden`; `NotFound` on `id` or `delegateId`; `Conflict` when the question is closed, or one of the
 /// two may not vote.
 pub async fn delegate(app: &App, actor: &Actor, input: HandOn, once: Once) -> Result<Done<Decision>> {
     actor.require(Permission::DecisionDelegate)?;
@@ -218,7 +223,7 @@ pub(in crate::app) async fn withdraw_locked(deed: &mut Deed<'_>, decision: &mut 
 
 /// The question and what was answered to it, locked, if the caller sees it.
 async fn lock(deed: &Deed<'_>, id: DecisionId) -> Result<(Decision, Answers)> {
-    const FIELD: &str = "decisionId";
+    const FIELD: &str = "id";
     let scope = &deed.actor().scope;
     let decision = store::decision::lock(deed.tx(), scope, id, FIELD).await?;
     if !read::sees(deed.actor(), &decision) {

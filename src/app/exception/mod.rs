@@ -51,6 +51,9 @@ pub async fn settle(app: &App, actor: &Actor, input: Settle) -> Result<Exception
     let mut deed = app.begin(actor).await?;
     let mut exception = lock(&deed, input.id, input.expected_revision).await?;
     let note = input.note.map(Remark::into_string).filter(|note| !note.is_empty());
+    // What was done as it was planned needs no second note.
+    let plan = exception.actions.iter().find(|action| action.kind == input.action && input.state == ActionState::Done);
+    let note = note.or_else(|| plan.and_then(|action| action.note.clone()));
     exception.actions = exception.settle(input.action, input.state, note, actor.id, deed.now())?;
     save(&deed, &mut exception).await?;
     let summary = format!("{} was settled as {}: {}", input.action, input.state, exception.situation);

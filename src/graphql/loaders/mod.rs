@@ -11,22 +11,30 @@ use async_graphql::{Context, dataloader::Loader, indexmap::IndexMap};
 use crate::{app::App, auth::Actor, error::Error, graphql::context::Caller};
 
 mod actor;
+mod challenge;
 mod client;
 mod contact;
+mod decision;
 mod engagement;
 mod event;
+mod exception;
 mod fact;
 mod process;
 mod recipient_key;
+mod stakeholder;
 
 pub use actor::NameOf;
+pub use challenge::{ChallengeKey, ChallengesOf};
 pub use client::ClientKey;
 pub use contact::{ContactKey, ContactsOf};
+pub use decision::{AnswersOf, DecisionKey, DecisionsOf};
 pub use engagement::{ChecklistOf, EngagementKey, EngagementsOf, PictureOf, StepKey, StepsOf};
 pub use event::EventKey;
+pub use exception::{ExceptionKey, ExceptionsOf};
 pub use fact::{FactCountOf, FactKey, FactsOf};
 pub use process::{ProcessKey, ReviewsOf, VersionKey, VersionsOf};
 pub use recipient_key::RecipientKeysOf;
+pub use stakeholder::{StakeholderKey, StakeholdersOf};
 
 /// Loads for one caller.
 #[derive(Clone, Debug)]

@@ -8,24 +8,32 @@ use crate::{
     error::{Error, Result},
 };
 
+pub mod challenge;
 pub mod client;
 pub mod contact;
+pub mod decision;
 pub mod engagement;
+pub mod exception;
 pub mod fact;
 pub mod process;
 pub mod recipient_key;
 mod rows;
+pub mod stakeholder;
 pub mod step;
 
 /// Everything that can be done.
 #[derive(Debug, Default, MergedObject)]
 pub struct Mutation(
+    challenge::ChallengeMutation,
     client::ClientMutation,
     contact::ContactMutation,
+    decision::DecisionMutation,
     engagement::EngagementMutation,
+    exception::ExceptionMutation,
     fact::FactMutation,
     process::ProcessMutation,
     recipient_key::RecipientKeyMutation,
+    stakeholder::StakeholderMutation,
     step::StepMutation,
 );
 

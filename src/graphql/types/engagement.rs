@@ -14,9 +14,15 @@ use crate::{
         connection::connection,
         context::Caller,
         id,
-        loaders::{ClientKey, PictureOf, StepsOf, VersionKey, listed, load, required},
+        loaders::{
+            ChallengesOf, ClientKey, DecisionsOf, ExceptionsOf, PictureOf, StakeholdersOf, StepsOf, VersionKey, listed,
+            load, required,
+        },
         scalars::{Date, DateTime},
-        types::{blocker::Blocker, client::Client, process::ProcessVersion, step::Step},
+        types::{
+            blocker::Blocker, challenge::Challenge, client::Client, decision::Decision, exception::Exception,
+            process::ProcessVersion, stakeholder::Stakeholder, step::Step,
+        },
     },
 };
 
@@ -112,6 +118,26 @@ impl Engagement {
     /// Its steps, in the order of the process.
     async fn steps(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Step>> {
         listed(ctx, StepsOf(self.inner.id)).await
+    }
+
+    /// Who has an interest in it, in their order.
+    async fn stakeholders(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Stakeholder>> {
+        listed(ctx, StakeholdersOf(self.inner.id)).await
+    }
+
+    /// The deviations raised in it, oldest first.
+    async fn exceptions(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Exception>> {
+        listed(ctx, ExceptionsOf(self.inner.id)).await
+    }
+
+    /// The questions asked in it that the caller may see, oldest first.
+    async fn decisions(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Decision>> {
+        listed(ctx, DecisionsOf(self.inner.id)).await
+    }
+
+    /// The difficulties recorded in it, oldest first.
+    async fn challenges(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Challenge>> {
+        listed(ctx, ChallengesOf(self.inner.id)).await
     }
 }
 

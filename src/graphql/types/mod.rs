@@ -2,14 +2,18 @@
 
 pub mod actor;
 pub mod blocker;
+pub mod challenge;
 pub mod client;
 pub mod contact;
+pub mod decision;
 pub mod engagement;
 pub mod event;
+pub mod exception;
 pub mod fact;
 mod kinds;
 pub mod log;
 pub mod process;
 pub mod recipient_key;
+pub mod stakeholder;
 pub mod step;
 mod words;
