@@ -23,6 +23,7 @@ use crate::{
 
 pub mod actor;
 pub mod challenge;
+pub mod api_key;
 pub mod client;
 pub mod contact;
 pub mod decision;
@@ -39,6 +40,7 @@ pub mod recipient_key;
 pub mod rows;
 pub mod stakeholder;
 pub mod step;
+pub mod user;
 
 pub use deed::Deed;
 pub use once::{Done, IdempotencyKey, Once};

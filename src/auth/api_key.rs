@@ -3,10 +3,8 @@
 //! A key is `gwk_`, 256 random bits in 52 characters and a checksum in 6, all of one alphabet. The fixed form lets
 //! secret scanners find a leaked key (`gwk_[0-9a-hjkmnp-tv-z]{58}`), and a mistyped one is refused without a
 //! look at the database. Only its SHA-256 is stored: with 256 random bits nothing slower is needed.
-//!
-//! A key acts as INTEGRATION or OPERATOR, see [`ROLES`]: what a key may do, its maker might not.
 
-use std::{collections::BTreeSet, fmt};
+use std::fmt;
 
 use async_trait::async_trait;
 use aws_lc_rs::rand;
@@ -18,15 +16,13 @@ use subtle::ConstantTimeEq;
 use crate::{
     auth::{Actor, ClientScope},
     clock::Instant,
-    domain::role::Role,
+    domain::api_key::ApiKey,
     error::{Error, Result},
-    ids::{ActorId, ApiKeyId, ClientId},
+    ids::{ActorId, ApiKeyId},
 };
 
 /// What every key starts with.
 pub const PREFIX: &str = "gwk_";
-/// The roles a key can hold. Admin makes keys and decides nothing; a key that could vote or sign would be a way around.
-pub const ROLES: &[Role] = &[Role::Operator, Role::Integration];
 /// How exact `last_used_at` is: a busy key costs one write in this time.
 pub const LAST_USED_EVERY: TimeDelta = TimeDelta::minutes(1);
 
@@ -45,9 +41,9 @@ pub type KeyHash = [u8; 32];
 
 /// A whole key, as its holder has it. Never printed by accident.
 #[derive(Clone, Debug)]
-pub struct ApiKey(SecretString);
+pub struct ApiKeySecret(SecretString);
 
-impl ApiKey {
+impl ApiKeySecret {
     /// A new key.
     ///
     /// # Errors
@@ -116,25 +112,13 @@ fn checksum(body: &str) -> String {
     base32(&Sha256::digest(format!("{PREFIX}{body}")), CHECKSUM_LEN)
 }
 
-/// A key as it is stored.
+/// A key as it is stored, with what it is recognised by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredKey {
-    /// Its id.
-    pub id: ApiKeyId,
-    /// What it is for.
-    pub name: String,
-    /// By which it was found.
+    /// The key, as far as it is not secret.
+    pub key: ApiKey,
+    /// Its SHA-256.
     pub hash: KeyHash,
-    /// What it acts as.
-    pub roles: BTreeSet<Role>,
-    /// The clients it is for; `None` means every client.
-    pub clients: Option<BTreeSet<ClientId>>,
-    /// When it ends.
-    pub expires_at: Option<Instant>,
-    /// When somebody ended it.
-    pub revoked_at: Option<Instant>,
-    /// When it was last used, to the minute.
-    pub last_used_at: Option<Instant>,
 }
 
 impl StoredKey {
@@ -146,24 +130,25 @@ impl StoredKey {
         if !bool::from(self.hash.ct_eq(presented)) {
             return Err(UNKNOWN);
         }
-        if self.revoked_at.is_some() {
+        let key = &self.key;
+        if key.revoked_at.is_some() {
             return Err(Error::Unauthenticated("The api key was revoked."));
         }
-        if self.expires_at.is_some_and(|at| at <= now) {
+        if key.has_expired(now) {
             return Err(Error::Unauthenticated("The api key has expired."));
         }
         Ok(Actor {
-            id: ActorId::ApiKey(self.id),
-            name: self.name.clone(),
-            roles: self.roles.clone(),
-            scope: self.clients.clone().map_or_else(ClientScope::all, ClientScope::only),
-            expires_at: self.expires_at,
+            id: ActorId::ApiKey(key.id),
+            name: key.name.clone(),
+            roles: key.roles.clone(),
+            scope: key.client_ids.clone().map_or_else(ClientScope::all, ClientScope::only),
+            expires_at: key.expires_at,
         })
     }
 
     /// Whether the stored time of last use is old enough to be written again.
     pub(in crate::auth) fn is_use_news(&self, now: Instant) -> bool {
-        self.last_used_at.is_none_or(|at| now - at >= LAST_USED_EVERY)
+        self.key.last_used_at.is_none_or(|at| now - at >= LAST_USED_EVERY)
     }
 }
 

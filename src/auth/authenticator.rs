@@ -17,7 +17,7 @@ use chrono::TimeDelta;
 use crate::{
     auth::{
         Actor, Authenticate,
-        api_key::{self, ApiKey, ApiKeyDirectory, KeyHash, StoredKey},
+        api_key::{self, ApiKeyDirectory, ApiKeySecret, KeyHash, StoredKey},
         claims::Identity,
         jwt::TokenVerifier,
     },
@@ -120,7 +120,7 @@ impl Authenticator {
     }
 
     async fn by_key(&self, text: &str) -> Result<Actor> {
-        let hash = ApiKey::parse(text)?.hash();
+        let hash = ApiKeySecret::parse(text)?.hash();
         let now = self.clock.now();
         if let Some(known) = self.known_keys.recall(&hash, now) {
             return known.actor(&hash, now);
@@ -128,7 +128,7 @@ impl Authenticator {
         let stored = self.keys.find(&hash).await?.ok_or(api_key::UNKNOWN)?;
         let actor = stored.actor(&hash, now)?;
         if stored.is_use_news(now) {
-            self.keys.used(stored.id, now).await?;
+            self.keys.used(stored.key.id, now).await?;
         }
         self.known_keys.keep(hash, stored, now);
         Ok(actor)
@@ -138,7 +138,7 @@ impl Authenticator {
 #[async_trait]
 impl Authenticate for Authenticator {
     async fn authenticate(&self, bearer: &str) -> Result<Actor> {
-        if ApiKey::is_one(bearer) { self.by_key(bearer).await } else { self.by_token(bearer).await }
+        if ApiKeySecret::is_one(bearer) { self.by_key(bearer).await } else { self.by_token(bearer).await }
     }
 }
 

@@ -14,7 +14,11 @@ use serde::Deserialize;
 use crate::{
     auth::ClientScope,
     clock::Instant,
-    domain::role::Role,
+    domain::{
+        contact::Email,
+        role::Role,
+        text::{Line, NAME_MAX, Name},
+    },
     error::{Error, Result},
     ids::ClientId,
 };
@@ -23,8 +27,11 @@ use crate::{
 pub(in crate::auth) const MAX_LIFETIME: TimeDelta = TimeDelta::hours(24);
 /// How far an issuer's clock may be from ours.
 const SKEW: TimeDelta = TimeDelta::seconds(30);
-/// The longest subject, name or address, in bytes.
-const MAX_TEXT_BYTES: usize = 255;
+/// The longest `sub`, in characters.
+///
+/// # Source
+/// OpenID Connect Core section 2.
+const SUB_MAX: usize = 255;
 
 /// The payload of a token, as far as it concerns us. Everything else in it is ignored.
 #[derive(Deserialize)]
@@ -90,7 +97,8 @@ impl Claims {
         ensure(self.iss == issuer, "The token's issuer is not accepted here.")?;
         ensure(self.aud.names(audience), "The token is meant for another audience.")?;
         let expires_at = self.judge_times(now)?;
-        ensure(is_text(&self.sub), "The token's `sub` must have 1 to 255 bytes and no control characters.")?;
+        let is_plain = Line::<1, SUB_MAX>::parse(&self.sub).is_ok_and(|sub| sub.as_str() == self.sub);
+        ensure(is_plain, "The token's `sub` must have 1 to 255 printable characters.")?;
         let roles = roles(&self.roles)?;
         let Ok(client) = self.client.as_deref().map(str::parse::<ClientId>).transpose() else {
             return Err(Error::Unauthenticated("The token's `client` is not a client id."));
@@ -100,8 +108,8 @@ impl Claims {
         ensure(!is_contact || roles.len() == 1, "A CLIENT_CONTACT cannot hold a role of the provider as well.")?;
         Ok(Identity {
             subject: format!("{}#{}", self.iss, self.sub),
-            name: name(self.name, self.sub)?,
-            email: email(self.email)?,
+            name: name(self.name.as_deref(), &self.sub)?,
+            email: email(self.email.as_deref())?,
             roles,
             client,
             expires_at,
@@ -130,23 +138,18 @@ fn roles(words: &[String]) -> Result<BTreeSet<Role>> {
     Ok(roles)
 }
 
-fn name(name: Option<String>, sub: String) -> Result<String> {
-    let Some(name) = name.filter(|name| !name.trim().is_empty()) else { return Ok(sub) };
-    ensure(is_text(&name), "The token's `name` must have at most 255 bytes and no control characters.")?;
-    Ok(name.trim().to_owned())
+/// `name` by the rules for names, or as much of `sub` as a name may have.
+fn name(name: Option<&str>, sub: &str) -> Result<String> {
+    let name = name.filter(|name| !name.trim().is_empty());
+    let text = name.map_or_else(|| sub.chars().take(NAME_MAX).collect(), str::to_owned);
+    let parsed = Name::parse(&text).ok().map(Name::into_string);
+    parsed.ok_or(Error::Unauthenticated("The token's `name` must have at most 200 printable characters."))
 }
 
-fn email(email: Option<String>) -> Result<Option<String>> {
-    let well_formed = |email: &String| {
-        let parts = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-        parts && is_text(email) && !email.contains(char::is_whitespace)
-    };
-    ensure(email.as_ref().is_none_or(well_formed), "The token's `email` is not an address.")?;
-    Ok(email)
-}
-
-fn is_text(text: &str) -> bool {
-    !text.trim().is_empty() && text.len() <= MAX_TEXT_BYTES && !text.contains(char::is_control)
+fn email(email: Option<&str>) -> Result<Option<String>> {
+    let parsed = email.map(str::parse::<Email>).transpose().ok();
+    let parsed = parsed.ok_or(Error::Unauthenticated("The token's `email` is not an address."))?;
+    Ok(parsed.map(|email| email.as_str().to_owned()))
 }
 
 fn ensure(holds: bool, otherwise: &'static str) -> Result<()> {

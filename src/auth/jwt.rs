@@ -25,6 +25,8 @@ use crate::{
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
+/// The longest name of an issuer, so that a subject made of it can be stored.
+const MAX_NAME_BYTES: usize = 255;
 /// The `typ` of an access token, without the optional `application/` before it.
 const ACCESS_TOKEN: &str = "at+jwt";
 
@@ -64,8 +66,8 @@ impl Issuer {
 
     fn new(name: String, audience: String, keys: Keys) -> Result<Self> {
         // A subject is stored as `issuer#sub`: with a `#` in the issuer, two pairs could read the same.
-        if name.is_empty() || name.contains('#') {
-            return Err(Violation::new("issuer", "An issuer's name must not be empty and must not contain `#`.").into());
+        if name.is_empty() || name.contains('#') || name.len() > MAX_NAME_BYTES {
+            return Err(Violation::new("issuer", "An issuer's name must have 1 to 255 bytes and no `#`.").into());
         }
         if audience.is_empty() {
             return Err(Violation::new("audience", "An issuer's audience must not be empty.").into());

@@ -69,30 +69,33 @@ pub struct VerifyingKey {
 }
 
 impl VerifyingKey {
-    /// Reads a `-----BEGIN PUBLIC KEY-----` block. `kid` is what tokens call the key, when they do.
+    /// Reads a `-----BEGIN PUBLIC KEY-----` block. Which of the `pinned` algorithms it is for follows from the key; `kid`
+    /// is what tokens call it, when they do.
     ///
     /// # Errors
-    /// `Violation` when the text is not a public key for `algorithm`.
-    pub fn from_pem(kid: Option<String>, algorithm: Algorithm, pem: &str) -> Result<Self> {
+    /// `Violation` when the text is not a public key for one of the algorithms.
+    pub fn from_pem(kid: Option<String>, pinned: &[Algorithm], pem: &str) -> Result<Self> {
         if pem.contains("PRIVATE KEY") {
             return Err(Violation::new("key", "This is a private key; only the issuer may hold it.")
                 .remedy("Configure the public half: openssl pkey -in KEY -pubout")
                 .into());
         }
-        let unusable = || {
-            Violation::new("key", format!("This is not a public key for {algorithm} in PEM form."))
+        let is_public = pem.contains("-----BEGIN PUBLIC KEY-----");
+        let read = |&algorithm: &Algorithm| {
+            let key = match algorithm {
+                Algorithm::Es256 => DecodingKey::from_ec_pem(pem.as_bytes()),
+                Algorithm::Rs256 => DecodingKey::from_rsa_pem(pem.as_bytes()),
+                Algorithm::EdDsa => DecodingKey::from_ed_pem(pem.as_bytes()),
+            };
+            let key = key.ok().filter(|key| is_sound(algorithm, key))?;
+            Some(Self { kid: kid.clone(), algorithm: algorithm.jwt(), key })
+        };
+        pinned.iter().filter(|_| is_public).find_map(read).ok_or_else(|| {
+            let words: Vec<_> = pinned.iter().map(|algorithm| algorithm.as_str()).collect();
+            Violation::new("key", format!("This is not a public key for {} in PEM form.", words.join(" or ")))
                 .remedy("Give a block that starts with -----BEGIN PUBLIC KEY-----")
-        };
-        if !pem.contains("-----BEGIN PUBLIC KEY-----") {
-            return Err(unusable().into());
-        }
-        let key = match algorithm {
-            Algorithm::Es256 => DecodingKey::from_ec_pem(pem.as_bytes()),
-            Algorithm::Rs256 => DecodingKey::from_rsa_pem(pem.as_bytes()),
-            Algorithm::EdDsa => DecodingKey::from_ed_pem(pem.as_bytes()),
-        };
-        let key = key.ok().filter(|key| is_sound(algorithm, key)).ok_or_else(unusable)?;
-        Ok(Self { kid, algorithm: algorithm.jwt(), key })
+                .into()
+        })
     }
 
     /// Reads one entry of a JWK set, or `None` when it is not a signature key of one of the `pinned` algorithms.

@@ -142,6 +142,7 @@ macro_rules! words {
 pub(crate) use words;
 
 pub mod agreement;
+pub mod api_key;
 pub mod certificate;
 pub mod client;
 pub mod contact;
@@ -163,3 +164,4 @@ pub mod role;
 pub mod stakeholder;
 pub mod step;
 pub mod text;
+pub mod user;

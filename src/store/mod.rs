@@ -31,6 +31,7 @@ use crate::{
 
 pub(crate) mod actor;
 pub(crate) mod challenge;
+pub(crate) mod api_key;
 pub(crate) mod client;
 pub(crate) mod contact;
 pub(crate) mod decision;
@@ -49,6 +50,7 @@ pub(crate) mod stakeholder;
 pub(crate) mod step;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod user;
 pub(crate) mod worker;
 
 /// What a query runs on: a pool, or a transaction that has not ended.

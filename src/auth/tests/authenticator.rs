@@ -1,7 +1,7 @@
 //! People and keys behind bearers, with a directory in memory.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Mutex,
 };
 
@@ -12,10 +12,10 @@ use super::*;
 use crate::{
     auth::{
         Actor, Authenticate, Authenticator,
-        api_key::{ApiKey, ApiKeyDirectory, KeyHash, StoredKey},
+        api_key::{ApiKeyDirectory, ApiKeySecret, KeyHash, StoredKey},
         authenticator::{SignIn, SignedIn, UserDirectory},
     },
-    domain::role::Role,
+    domain::{api_key::ApiKey, role::Role},
     ids::{ActorId, ApiKeyId, ClientId, UserId},
 };
 
@@ -23,7 +23,7 @@ use crate::{
 struct Directory {
     users: Mutex<BTreeMap<String, SignedIn>>,
     sign_ins: Mutex<Vec<SignIn>>,
-    keys: Mutex<HashMap<KeyHash, StoredKey>>,
+    keys: Mutex<BTreeMap<KeyHash, StoredKey>>,
     lookups: Mutex<usize>,
     uses: Mutex<Vec<Instant>>,
 }
@@ -47,8 +47,8 @@ impl ApiKeyDirectory for Directory {
 
     async fn used(&self, id: ApiKeyId, at: Instant) -> Result<()> {
         self.uses.lock().unwrap().push(at);
-        for key in self.keys.lock().unwrap().values_mut().filter(|key| key.id == id) {
-            key.last_used_at = Some(at);
+        for stored in self.keys.lock().unwrap().values_mut().filter(|stored| stored.key.id == id) {
+            stored.key.last_used_at = Some(at);
         }
         Ok(())
     }
@@ -65,7 +65,7 @@ impl Scene {
     fn new() -> Self {
         let (signer, clock) = (Signer::new(Algorithm::EdDsa), Manual::at(noon()));
         let directory = Arc::new(Directory::default());
-        let key = VerifyingKey::from_pem(None, Algorithm::EdDsa, &signer.public_pem).unwrap();
+        let key = VerifyingKey::from_pem(None, &[Algorithm::EdDsa], &signer.public_pem).unwrap();
         let issuer = Issuer::with_keys(ISSUER, AUDIENCE, vec![key]).unwrap();
         let tokens = TokenVerifier::new(vec![issuer], Arc::new(clock.clone())).unwrap();
         let authenticator = Authenticator::new(tokens, directory.clone(), directory.clone(), Arc::new(clock.clone()));
@@ -76,19 +76,22 @@ impl Scene {
         self.authenticator.authenticate(&self.signer.token(claims)).await
     }
 
-    fn add_key(&self, change: impl FnOnce(&mut StoredKey)) -> ApiKey {
-        let key = ApiKey::generate().unwrap();
-        let mut stored = StoredKey {
+    fn add_key(&self, change: impl FnOnce(&mut ApiKey)) -> ApiKeySecret {
+        let key = ApiKeySecret::generate().unwrap();
+        let mut stored = ApiKey {
             id: ApiKeyId::from(Uuid::now_v7()),
             name: "psa sync".into(),
-            hash: key.hash(),
+            hint: key.hint(),
             roles: BTreeSet::from([Role::Integration]),
-            clients: None,
+            client_ids: None,
+            created_by: ActorId::System,
+            created_at: noon(),
             expires_at: None,
             revoked_at: None,
             last_used_at: None,
         };
         change(&mut stored);
+        let stored = StoredKey { key: stored, hash: key.hash() };
         self.directory.keys.lock().unwrap().insert(key.hash(), stored);
         key
     }
@@ -145,8 +148,8 @@ async fn a_key_acts_in_its_roles_for_its_clients() {
     let scene = Scene::new();
     let client = ClientId::from(Uuid::now_v7());
     let everywhere = scene.add_key(|_| ());
-    let narrow = scene.add_key(|key| key.clients = Some([client].into()));
-    let nowhere = scene.add_key(|key| key.clients = Some([].into()));
+    let narrow = scene.add_key(|key| key.client_ids = Some([client].into()));
+    let nowhere = scene.add_key(|key| key.client_ids = Some([].into()));
     let actor = scene.authenticator.authenticate(everywhere.expose()).await.unwrap();
     assert!(matches!(actor.id, ActorId::ApiKey(_)));
     assert_eq!((actor.roles.clone(), actor.scope.restriction()), ([Role::Integration].into(), None));
@@ -166,18 +169,18 @@ async fn a_keys_life_ends_by_time_or_by_hand() {
 
     let revoked = scene.add_key(|_| ());
     scene.authenticator.authenticate(revoked.expose()).await.unwrap();
-    scene.directory.keys.lock().unwrap().get_mut(&revoked.hash()).unwrap().revoked_at = Some(noon());
+    scene.directory.keys.lock().unwrap().get_mut(&revoked.hash()).unwrap().key.revoked_at = Some(noon());
     scene.clock.advance(TimeDelta::seconds(60));
     assert_eq!(refusal(scene.authenticator.authenticate(revoked.expose()).await), "The api key was revoked.");
 
-    let stranger = ApiKey::generate().unwrap();
+    let stranger = ApiKeySecret::generate().unwrap();
     assert_eq!(refusal(scene.authenticator.authenticate(stranger.expose()).await), "The api key is unknown.");
 }
 
 #[tokio::test]
 async fn a_directory_that_answers_with_another_key_is_not_believed() {
     let scene = Scene::new();
-    let (presented, other) = (ApiKey::generate().unwrap(), scene.add_key(|_| ()));
+    let (presented, other) = (ApiKeySecret::generate().unwrap(), scene.add_key(|_| ()));
     let stored = scene.directory.keys.lock().unwrap().remove(&other.hash()).unwrap();
     scene.directory.keys.lock().unwrap().insert(presented.hash(), stored);
     assert_eq!(refusal(scene.authenticator.authenticate(presented.expose()).await), "The api key is unknown.");

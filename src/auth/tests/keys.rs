@@ -21,7 +21,7 @@ fn a_pem_is_taken_only_for_the_algorithm_it_is_for() {
     for &algorithm in Algorithm::ALL {
         let signer = Signer::new(algorithm);
         for &other in Algorithm::ALL {
-            let taken = VerifyingKey::from_pem(None, other, &signer.public_pem);
+            let taken = VerifyingKey::from_pem(None, &[other], &signer.public_pem);
             assert_eq!(taken.is_ok(), other == algorithm, "{algorithm} as {other}");
         }
     }
@@ -39,7 +39,7 @@ fn weak_foreign_private_and_broken_pems_are_refused_with_a_remedy() {
         (Algorithm::Es256, ""),
         (Algorithm::Rs256, "-----BEGIN PUBLIC KEY-----"),
     ] {
-        match VerifyingKey::from_pem(None, algorithm, text) {
+        match VerifyingKey::from_pem(None, &[algorithm], text) {
             Err(Error::Violation(violation)) => assert!(violation.remedy.is_some(), "{text}"),
             other => unreachable!("{other:?}: {text}"),
         }
@@ -86,7 +86,7 @@ fn unsound_and_symmetric_published_keys_are_left_out() {
 
 #[test]
 fn an_issuer_needs_a_name_an_audience_and_a_key() {
-    let key = || VerifyingKey::from_pem(None, Algorithm::EdDsa, &Signer::new(Algorithm::EdDsa).public_pem).unwrap();
+    let key = || VerifyingKey::from_pem(None, &[Algorithm::EdDsa], &Signer::new(Algorithm::EdDsa).public_pem).unwrap();
     for (name, audience, keys) in
         [("", "a", vec![key()]), ("a#b", "a", vec![key()]), ("a", "", vec![key()]), ("a", "a", vec![])]
     {

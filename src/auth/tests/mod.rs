@@ -105,7 +105,7 @@ impl Signer {
 
     /// A verifier that knows this key, and the time.
     fn verifier(&self, algorithm: Algorithm) -> TokenVerifier {
-        let key = VerifyingKey::from_pem(None, algorithm, &self.public_pem).unwrap();
+        let key = VerifyingKey::from_pem(None, &[algorithm], &self.public_pem).unwrap();
         verifier(Issuer::with_keys(ISSUER, AUDIENCE, vec![key]).unwrap())
     }
 }
