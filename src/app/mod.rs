@@ -22,8 +22,8 @@ use crate::{
 };
 
 pub mod actor;
-pub mod challenge;
 pub mod api_key;
+pub mod challenge;
 pub mod client;
 pub mod contact;
 pub mod decision;

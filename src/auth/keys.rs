@@ -74,7 +74,7 @@ impl VerifyingKey {
     ///
     /// # Errors
     /// `Violation` when the text is not a public key for one of the algorithms.
-    pub fn from_pem(kid: Option<String>, pinned: &[Algorithm], pem: &str) -> Result<Self> {
+    pub fn from_pem(kid: Option<&str>, pinned: &[Algorithm], pem: &str) -> Result<Self> {
         if pem.contains("PRIVATE KEY") {
             return Err(Violation::new("key", "This is a private key; only the issuer may hold it.")
                 .remedy("Configure the public half: openssl pkey -in KEY -pubout")
@@ -88,7 +88,7 @@ impl VerifyingKey {
                 Algorithm::EdDsa => DecodingKey::from_ed_pem(pem.as_bytes()),
             };
             let key = key.ok().filter(|key| is_sound(algorithm, key))?;
-            Some(Self { kid: kid.clone(), algorithm: algorithm.jwt(), key })
+            Some(Self { kid: kid.map(str::to_owned), algorithm: algorithm.jwt(), key })
         };
         pinned.iter().filter(|_| is_public).find_map(read).ok_or_else(|| {
             let words: Vec<_> = pinned.iter().map(|algorithm| algorithm.as_str()).collect();

@@ -132,7 +132,6 @@ fn section(surface: Surface, title: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use std::collections::{BTreeSet, HashSet};
 
     use super::*;

@@ -30,8 +30,8 @@ use crate::{
 };
 
 pub(crate) mod actor;
-pub(crate) mod challenge;
 pub(crate) mod api_key;
+pub(crate) mod challenge;
 pub(crate) mod client;
 pub(crate) mod contact;
 pub(crate) mod decision;

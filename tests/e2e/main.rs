@@ -3,7 +3,9 @@
 
 mod support;
 
+mod access;
 mod client;
 mod contact;
 mod fact;
 mod log;
+mod published_keys;

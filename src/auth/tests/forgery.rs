@@ -163,7 +163,7 @@ async fn a_header_leads_nowhere() {
 async fn a_key_id_is_compared_and_nothing_more() {
     let (signer, other) = (Signer::new(Algorithm::Es256), Signer::new(Algorithm::Es256));
     let key = |kid: &str, signer: &Signer| {
-        VerifyingKey::from_pem(Some(kid.to_owned()), &[Algorithm::Es256], &signer.public_pem).unwrap()
+        VerifyingKey::from_pem(Some(kid), &[Algorithm::Es256], &signer.public_pem).unwrap()
     };
     let keys = vec![key("2026-a", &signer), key("2026-b", &other)];
     let verifier = verifier(Issuer::with_keys(ISSUER, AUDIENCE, keys).unwrap());

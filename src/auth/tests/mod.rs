@@ -1,5 +1,4 @@
 //! The tests of `auth` that need keys, and the keys: made anew in every run, none is committed.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod api_key;
 mod authenticator;

@@ -22,6 +22,7 @@ mod fact;
 mod process;
 mod recipient_key;
 mod stakeholder;
+mod user;
 
 pub use actor::NameOf;
 pub use challenge::{ChallengeKey, ChallengesOf};
@@ -35,6 +36,7 @@ pub use fact::{FactCountOf, FactKey, FactsOf};
 pub use process::{ProcessKey, ReviewsOf, VersionKey, VersionsOf};
 pub use recipient_key::RecipientKeysOf;
 pub use stakeholder::{StakeholderKey, StakeholdersOf};
+pub use user::UserKey;
 
 /// Loads for one caller.
 #[derive(Clone, Debug)]

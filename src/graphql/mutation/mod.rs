@@ -8,6 +8,7 @@ use crate::{
     error::{Error, Result},
 };
 
+pub mod access;
 pub mod challenge;
 pub mod client;
 pub mod contact;
@@ -25,6 +26,7 @@ pub mod step;
 #[derive(Debug, Default, MergedObject)]
 pub struct Mutation(
     challenge::ChallengeMutation,
+    access::AccessMutation,
     client::ClientMutation,
     contact::ContactMutation,
     decision::DecisionMutation,

@@ -2,6 +2,7 @@
 
 use async_graphql::MergedObject;
 
+pub mod access;
 pub mod client;
 pub mod decision;
 pub mod engagement;
@@ -18,4 +19,8 @@ pub struct Query(
     exception::ExceptionQuery,
     log::LogQuery,
     process::ProcessQuery,
+    engagement::EngagementQuery,
+    log::LogQuery,
+    process::ProcessQuery,
+    access::AccessQuery,
 );

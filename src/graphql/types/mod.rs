@@ -1,6 +1,7 @@
 //! The types of the schema, one module per noun.
 
 pub mod actor;
+pub mod api_key;
 pub mod blocker;
 pub mod challenge;
 pub mod client;
@@ -16,4 +17,6 @@ pub mod process;
 pub mod recipient_key;
 pub mod stakeholder;
 pub mod step;
+pub mod user;
+pub mod viewer;
 mod words;

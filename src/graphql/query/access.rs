@@ -1,0 +1,83 @@
+//! Reading who asks, who there is, and which keys there are.
+
+use async_graphql::{Context, Object};
+
+use crate::{
+    app,
+    auth::Permission,
+    graphql::{
+        connection::{Slice, Total},
+        context::Caller,
+        payload::{Nullable, nullable},
+        types::{
+            api_key::{ApiKey, ApiKeyConnection},
+            user::{User, UserConnection, UserFilter},
+            viewer::Viewer,
+        },
+    },
+};
+
+/// Reads who asks, people and keys.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AccessQuery;
+
+#[Object]
+impl AccessQuery {
+    /// Whoever asks. Example: `{ viewer { name roles permissions } }`.
+    async fn viewer(&self, ctx: &Context<'_>) -> Nullable<Viewer> {
+        let found = async {
+            let actor = ctx.actor()?;
+            actor.require(Permission::Viewer)?;
+            Ok(Some(Viewer(actor.clone())))
+        };
+        nullable(found.await)
+    }
+
+    /// The people the caller may see, newest first. Example: `{ users(filter: { role: TECHNICIAN }) { nodes { name } } }`.
+    async fn users(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, up to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which people.")] filter: Option<UserFilter>,
+    ) -> Nullable<UserConnection> {
+        let found = async {
+            let actor = ctx.actor()?;
+            let window = Slice { first, after, last, before }.window()?;
+            let filter = filter.unwrap_or_default().into();
+            let page = app::user::list(ctx.app(), actor, &filter, &window).await?.map(User);
+            let (app, actor) = (ctx.app().clone(), actor.clone());
+            let total = Total::new(move || {
+                let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
+                Box::pin(async move { app::user::count(&app, &actor, &filter).await })
+            });
+            Ok(Some(UserConnection::new(page, total)))
+        };
+        nullable(found.await)
+    }
+
+    /// The api keys, newest first. Example: `{ apiKeys { nodes { name hint lastUsedAt revokedAt } } }`.
+    async fn api_keys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, up to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
+    ) -> Nullable<ApiKeyConnection> {
+        let found = async {
+            let actor = ctx.actor()?;
+            let window = Slice { first, after, last, before }.window()?;
+            let page = app::api_key::list(ctx.app(), actor, &window).await?.map(ApiKey);
+            let (app, actor) = (ctx.app().clone(), actor.clone());
+            let total = Total::new(move || {
+                let (app, actor) = (app.clone(), actor.clone());
+                Box::pin(async move { app::api_key::count(&app, &actor).await })
+            });
+            Ok(Some(ApiKeyConnection::new(page, total)))
+        };
+        nullable(found.await)
+    }
+}
