@@ -19,8 +19,5 @@ pub struct Query(
     exception::ExceptionQuery,
     log::LogQuery,
     process::ProcessQuery,
-    engagement::EngagementQuery,
-    log::LogQuery,
-    process::ProcessQuery,
     access::AccessQuery,
 );
