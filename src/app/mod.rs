@@ -22,6 +22,7 @@ use crate::{
 };
 
 pub mod actor;
+pub mod agreement;
 pub mod api_key;
 pub mod challenge;
 pub mod client;

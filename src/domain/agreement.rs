@@ -260,6 +260,9 @@ pub struct TerminationNotice {
     pub notice_days: u16,
     /// The last day of service, confirmed by both sides.
     pub final_service_on: NaiveDate,
+    /// Why the notice is shorter than was agreed, when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short_notice_reason: Option<String>,
 }
 
 impl TerminationNotice {

@@ -30,6 +30,7 @@ use crate::{
 };
 
 pub(crate) mod actor;
+pub(crate) mod agreement;
 pub(crate) mod api_key;
 pub(crate) mod challenge;
 pub(crate) mod client;
@@ -39,6 +40,7 @@ mod dialect;
 pub(crate) mod engagement;
 pub(crate) mod exception;
 pub(crate) mod fact;
+pub(crate) mod file;
 pub(crate) mod idempotency;
 pub(crate) mod job;
 pub(crate) mod log;

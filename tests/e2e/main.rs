@@ -4,6 +4,7 @@
 mod support;
 
 mod access;
+mod agreement;
 mod client;
 mod contact;
 mod fact;

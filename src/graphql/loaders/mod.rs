@@ -11,6 +11,7 @@ use async_graphql::{Context, dataloader::Loader, indexmap::IndexMap};
 use crate::{app::App, auth::Actor, error::Error, graphql::context::Caller};
 
 mod actor;
+mod agreement;
 mod challenge;
 mod client;
 mod contact;
@@ -25,6 +26,7 @@ mod stakeholder;
 mod user;
 
 pub use actor::NameOf;
+pub use agreement::{AgreementKey, AgreementsOf};
 pub use challenge::{ChallengeKey, ChallengesOf};
 pub use client::ClientKey;
 pub use contact::{ContactKey, ContactsOf};

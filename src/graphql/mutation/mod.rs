@@ -9,6 +9,7 @@ use crate::{
 };
 
 pub mod access;
+pub mod agreement;
 pub mod challenge;
 pub mod client;
 pub mod contact;
@@ -25,6 +26,7 @@ pub mod step;
 /// Everything that can be done.
 #[derive(Debug, Default, MergedObject)]
 pub struct Mutation(
+    agreement::AgreementMutation,
     challenge::ChallengeMutation,
     access::AccessMutation,
     client::ClientMutation,

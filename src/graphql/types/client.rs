@@ -13,10 +13,11 @@ use crate::{
     graphql::{
         connection::{Slice, Total, asks_total, connection},
         context::Caller,
-        loaders::{ContactsOf, EngagementsOf, FactCountOf, FactsOf, RecipientKeysOf, listed, load},
+        loaders::{AgreementsOf, ContactsOf, EngagementsOf, FactCountOf, FactsOf, RecipientKeysOf, listed, load},
         scalars::{Date, DateTime},
         types::{
-            contact::Contact, engagement::EngagementConnection, fact::FactConnection, recipient_key::RecipientKey,
+            agreement::Agreement, contact::Contact, engagement::EngagementConnection, fact::FactConnection,
+            recipient_key::RecipientKey,
         },
     },
 };
@@ -106,6 +107,11 @@ impl Client {
             Box::pin(async move { app::engagement::count(&app, &actor, &filter).await })
         });
         Ok(EngagementConnection::new(page, total))
+    }
+
+    /// What was agreed with it in writing, oldest first.
+    async fn agreements(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Agreement>> {
+        listed(ctx, AgreementsOf(self.0.id)).await
     }
 
     /// What discovery found, the latest first.

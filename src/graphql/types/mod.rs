@@ -1,6 +1,7 @@
 //! The types of the schema, one module per noun.
 
 pub mod actor;
+pub mod agreement;
 pub mod api_key;
 pub mod blocker;
 pub mod challenge;

@@ -85,6 +85,10 @@ macro_rules! enums {
 
 enums! {
     crate::domain::agreement::AgreementKind as "AgreementKind",
+    crate::domain::agreement::AgreementState as "AgreementState",
+    crate::domain::agreement::DataFormat as "DataFormat",
+    crate::domain::agreement::NoticeChannel as "NoticeChannel",
+    crate::domain::agreement::SignatureMethod as "SignatureMethod",
     crate::domain::client::ClientStage as "ClientStage",
     crate::domain::contact::ContactRole as "ContactRole",
     crate::domain::decision::DecisionKind as "DecisionKind",
