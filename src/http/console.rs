@@ -1,7 +1,8 @@
 //! GraphiQL, from our own origin only: nothing is fetched from elsewhere, and the page may not try.
 //!
 //! The bundle is other people's code, so it is built (`scripts/console.sh`) and not kept in the tree. It is
-//! served from a folder, or with the cargo feature `console` from the binary itself.
+//! served from a folder, or with the cargo feature `console` from the binary itself, compressed as it lies
+//! there: every browser takes gzip.
 
 use axum::{
     extract::{Path, State},
@@ -41,7 +42,7 @@ pub(super) async fn front() -> Redirect {
 pub(super) async fn index(State(transport): State<Transport>) -> Response {
     match load(&transport, INDEX).await {
         Some(response) => response,
-        None => page(FILES[0].1, NOT_BUILT.into()),
+        None => page("text/html; charset=utf-8", NOT_BUILT.into()),
     }
 }
 
@@ -52,11 +53,13 @@ pub(super) async fn file(State(transport): State<Transport>, Path(name): Path<St
 
 async fn load(transport: &Transport, name: &str) -> Option<Response> {
     let (name, media) = FILES.iter().find(|(known, _)| *known == name)?;
-    if let Some(bytes) = embedded(name) {
-        return Some(page(media, bytes.into()));
-    }
-    let path = transport.0.config.console_dir().join(name);
-    Some(page(media, tokio::fs::read(path).await.ok()?.into()))
+    let body = match embedded(name) {
+        Some(bytes) => bytes.into(),
+        None => tokio::fs::read(transport.0.config.console_dir().join(format!("{name}.gz"))).await.ok()?.into(),
+    };
+    let mut response = page(media, body);
+    response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    Some(response)
 }
 
 fn page(media: &'static str, body: axum::body::Body) -> Response {
@@ -80,7 +83,7 @@ fn embedded(name: &str) -> Option<&'static [u8]> {
     macro_rules! built {
         ($($file:literal),+ $(,)?) => {
             match name {
-                $($file => Some(include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/console/dist/", $file))),)+
+                $($file => Some(include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/console/dist/", $file, ".gz"))),)+
                 _ => None,
             }
         };

@@ -65,15 +65,18 @@ async fn the_console_is_served_from_its_folder_and_only_its_files() {
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.starts_with("default-src 'self';") && !policy.contains("unsafe-eval") && !policy.contains("http"));
     assert!(page.text().await.unwrap().contains("scripts/console.sh"));
-    std::fs::write(folder.path().join("index.html"), "<p>built</p>").unwrap();
-    std::fs::write(folder.path().join("console.js"), "1").unwrap();
-    std::fs::write(folder.path().join("secret.txt"), "s").unwrap();
+    std::fs::write(folder.path().join("index.html.gz"), "<p>built</p>").unwrap();
+    std::fs::write(folder.path().join("console.js.gz"), "1").unwrap();
+    std::fs::write(folder.path().join("secret.txt.gz"), "s").unwrap();
     let page = reqwest::get(toy.url("/graphiql")).await.unwrap();
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    assert_eq!(page.headers()["content-encoding"], "gzip");
     assert_eq!(page.text().await.unwrap(), "<p>built</p>");
     let script = reqwest::get(toy.url("/graphiql/console.js")).await.unwrap();
     assert_eq!(script.headers()["content-type"], "text/javascript; charset=utf-8");
-    for path in ["/graphiql/secret.txt", "/graphiql/console.css", "/graphiql/..%2fsecret.txt"] {
+    for path in
+        ["/graphiql/secret.txt", "/graphiql/secret.txt.gz", "/graphiql/console.css", "/graphiql/..%2fsecret.txt"]
+    {
         assert_eq!(reqwest::get(toy.url(path)).await.unwrap().status(), StatusCode::NOT_FOUND, "{path}");
     }
 }
