@@ -210,7 +210,14 @@ mod tests {
             .collect();
         assert_eq!(
             of_contact,
-            ["agreementSign", "recipientKeyRegister", "recipientKeyConfirm", "decisionVote", "dataReturnAcknowledge"]
+            [
+                "agreementSign",
+                "recipientKeyRegister",
+                "recipientKeyRevoke",
+                "recipientKeyConfirm",
+                "decisionVote",
+                "dataReturnAcknowledge"
+            ]
         );
     }
 
