@@ -1,14 +1,12 @@
 //! What only one kind of holding has, with the bounds of each.
 
-use std::{fmt, str::FromStr};
-
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Invalid,
     holding::{
-        HoldingKind,
+        HoldingKind, StoreUri, VaultUri,
         secret::{SecretSign, is_marked_secret, looks_like_secret},
     },
     text::{Line, Name, Remark},
@@ -256,122 +254,6 @@ pub struct DataHolding {
     pub key_escrow: KeyEscrow,
 }
 
-/// A place in one of the configured stores: `STORE://PATH`, as in `archive://acme/mail`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StoreUri {
-    store: String,
-    path: String,
-}
-
-/// The longest address of a place, in bytes.
-///
-/// # Source
-/// The key of an object in S3 has at most 1,024 bytes.
-const STORE_URI_MAX_BYTES: usize = 1_024;
-
-impl StoreUri {
-    /// The name of the store in the configuration.
-    pub fn store(&self) -> &str {
-        &self.store
-    }
-
-    /// The place within the store: relative, with `/` between its parts, never empty, never leaving the store.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-}
-
-impl FromStr for StoreUri {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let invalid = |message: &str| {
-            Invalid::new(message).remedy("Give the name of a configured store and a path in it: `archive://acme/mail`.")
-        };
-        let (store, path) =
-            text.split_once("://").ok_or_else(|| invalid("This is not a place in a store: `://` is missing."))?;
-        let is_named = (1..=63).contains(&store.len())
-            && store.starts_with(|c: char| c.is_ascii_lowercase())
-            && store.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        if !is_named {
-            return Err(invalid("The name of a store is lower-case letters, digits and hyphens."));
-        }
-        if text.len() > STORE_URI_MAX_BYTES {
-            return Err(invalid("This place has more than 1,024 bytes."));
-        }
-        let path = path.strip_suffix('/').unwrap_or(path);
-        let is_part = |part: &str| !part.is_empty() && part != "." && part != ".." && part.len() <= 255;
-        if !path.split('/').all(is_part) {
-            return Err(invalid("A path in a store has no empty part, no `.` and no `..`."));
-        }
-        if path.chars().any(|c| c.is_control() || c == '\\') {
-            return Err(invalid("A path in a store has no control characters and no backslash."));
-        }
-        Ok(Self { store: store.to_owned(), path: path.to_owned() })
-    }
-}
-
-impl fmt::Display for StoreUri {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.store, self.path)
-    }
-}
-
-/// Where a secret lies: the address of an entry in a vault. It carries no password and no query.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct VaultUri(String);
-
-impl VaultUri {
-    /// The address as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for VaultUri {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let invalid = || {
-            Invalid::new("This is not the address of a vault's entry.")
-                .remedy("Give one like `vault://msp/acme/admin`.")
-        };
-        let text = Line::<1, 500>::parse(text)?.into_string();
-        if let Some(sign) = is_marked_secret(&text) {
-            return Err(refuse_secret(sign));
-        }
-        let (scheme, rest) = text.split_once("://").ok_or_else(invalid)?;
-        let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
-            && scheme.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b));
-        let is_plain = !rest.is_empty() && !rest.contains(|c: char| c.is_whitespace() || "?#@".contains(c));
-        if is_scheme && is_plain { Ok(Self(text)) } else { Err(invalid()) }
-    }
-}
-
-impl fmt::Display for VaultUri {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-macro_rules! as_text {
-    ($($name:ident),+) => {$(
-        impl Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    )+};
-}
-
-as_text!(StoreUri, VaultUri);
-
 /// What gates ask of a holding, without the rest of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HoldingTraits {
@@ -454,7 +336,7 @@ pub fn check_names(name: &str, external_ref: Option<&str>) -> Result<(), (&'stat
     external_ref.map_or(Ok(()), |reference| named("externalRef", reference))
 }
 
-fn refuse_secret(sign: SecretSign) -> Invalid {
+pub(super) fn refuse_secret(sign: SecretSign) -> Invalid {
     Invalid::new(format!("This looks like a secret: {sign}. It was not stored."))
         .remedy("Put the secret in a vault and give the address of its entry as `vaultUri`.")
 }
@@ -582,9 +464,6 @@ mod tests {
         assert_eq!(credential(|json| json["fingerprint"] = json!("Xy7!kQ92zz")), Err("fingerprint"));
         let fingerprint = "SHA256:uNiVztksCsDhcc0u9e8BrKUxmEBgPV3cyhCYBtd8K5M";
         assert_eq!(credential(|json| json["fingerprint"] = json!(fingerprint)), Ok(()));
-        for uri in ["vault://user:hunter2@msp/acme", "vault://msp/acme?token=abcdefgh", "hunter2", "vault://"] {
-            assert!(uri.parse::<VaultUri>().is_err(), "{uri}");
-        }
         assert!(check_names("Domain admin of Acme", Some("S-1-5-21-36-500")).is_ok());
         assert_eq!(check_names("Zk3vQ9xT2mLp8RwY", None).unwrap_err().0, "name");
         assert_eq!(check_names("Admin", Some("pwd=hunter2")).unwrap_err().0, "externalRef");
@@ -601,39 +480,6 @@ mod tests {
         assert_eq!(credential(|json| json["mfa"] = json!({"state": "NOT_APPLICABLE"})), Err("mfa"));
         let reason = json!({"state": "NOT_APPLICABLE", "reason": "A service account cannot answer a prompt."});
         assert_eq!(credential(|json| json["mfa"] = reason), Ok(()));
-    }
-
-    #[test]
-    fn a_place_never_leaves_its_store() {
-        for good in ["archive://acme", "archive://acme/mail box/2026", "s3-eu://acme/ü", "a://b/..c", "a://b/"] {
-            assert!(good.parse::<StoreUri>().is_ok(), "{good}");
-        }
-        let uri: StoreUri = "archive://acme/mail/".parse().unwrap();
-        assert_eq!(
-            (uri.store(), uri.path(), uri.to_string().as_str()),
-            ("archive", "acme/mail", "archive://acme/mail")
-        );
-        let long = format!("archive://{}", "a/".repeat(600));
-        let bad = [
-            "",
-            "acme",
-            "://acme",
-            "archive://",
-            "archive:///etc",
-            "archive://../etc",
-            "archive://acme/../other",
-            "archive://acme//mail",
-            "archive://./acme",
-            "archive://acme/\u{0}",
-            "archive://acme\\mail",
-            "Archive://acme",
-            "9a://b",
-            "ar chive://acme",
-            &long,
-        ];
-        for text in bad {
-            assert!(text.parse::<StoreUri>().is_err(), "{text:?}");
-        }
     }
 
     #[test]

@@ -19,6 +19,7 @@
 //! To add a kind, add a word, a variant of the details, its check and its traits.
 
 mod details;
+mod location;
 pub mod secret;
 
 use chrono::{DateTime, Utc};
@@ -30,9 +31,10 @@ use crate::{
 
 pub use details::{
     AgentHolding, AgentTool, ConfigHolding, ConfigKind, CredentialHolding, CredentialKind, DataHolding, DataKind,
-    Device, Disposition, HoldingDetails, HoldingTraits, KeyEscrow, Mfa, MfaState, StoreUri, System,
-    SystemRecordHolding, VaultUri, check_names,
+    Device, Disposition, HoldingDetails, HoldingTraits, KeyEscrow, Mfa, MfaState, System, SystemRecordHolding,
+    check_names,
 };
+pub use location::{StoreUri, VaultUri};
 
 words! {
     /// What a holding is.

@@ -120,7 +120,7 @@ impl Walk {
                 situation.terminates_on = Some(day(12, 1));
             }
             Missing::Date { which: Which::ServiceStart, on: None, .. } => {
-                situation.service_start_on = Some(day(11, 20))
+                situation.service_start_on = Some(day(11, 20));
             }
             Missing::Date { on: Some(on), .. } => {
                 situation.today = *on;
