@@ -88,8 +88,6 @@ fn kind(status: StatusCode, code: &str) -> FaultKind {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
 
     #[test]

@@ -43,17 +43,11 @@ pub(super) async fn open(shared: Arc<Shared>, path: ObjectPath, span: Span) -> R
         Err(fault) if fault.detail.starts_with(BEHIND_THE_END) => return reading.nothing_left().await,
         other => other?,
     };
-    let place = reading.path.to_string();
-    let is_whole = response.status() == StatusCode::OK;
-    if is_whole && span != Span::All {
-        return Err(Fault::new(FaultKind::Unsupported, "open", place, "the store gives no ranges"));
-    }
-    let size = if is_whole {
-        header(response.headers(), &CONTENT_LENGTH).and_then(|text| text.parse().ok())
-    } else {
-        header(response.headers(), &CONTENT_RANGE).and_then(|text| text.rsplit('/').next()?.parse().ok())
+    let size = match &span {
+        Span::All => header(response.headers(), &CONTENT_LENGTH).and_then(|text| text.parse().ok()),
+        _ => header(response.headers(), &CONTENT_RANGE).and_then(|text| text.rsplit('/').next()?.parse().ok()),
     };
-    let facts = facts(response.headers(), size, &place)?;
+    let facts = facts(response.headers(), size, &reading.path.to_string())?;
     let end = span.start() + span.len_within(facts.size);
     let reading = Reading { version: facts.version.clone(), ..reading };
     Ok(Opened { facts, body: Body::Stream(reading.stream(response, end)) })
@@ -86,7 +80,14 @@ impl Reading {
             }
             request
         };
-        self.shared.send("open", &place, request).await
+        let response = self.shared.send("open", &place, request).await?;
+        let fault = |kind, detail| Err(Fault::new(kind, "open", place.as_str(), detail));
+        match (response.status(), range.is_some()) {
+            (StatusCode::OK, false) => Ok(response),
+            (StatusCode::OK, true) => fault(FaultKind::Unsupported, "the store gives no ranges"),
+            _ if begins_at(response.headers(), span.start()) => Ok(response),
+            _ => fault(FaultKind::Lied, "the store gives another range than was asked for"),
+        }
     }
 
     /// The asked span begins at or behind the end: the facts, and no bytes.
@@ -129,6 +130,12 @@ impl Reading {
             Err(error) => Err(network_fault("read", &place(), &error)),
         }
     }
+}
+
+/// Whether the answer says that its first byte is the one at `start`.
+fn begins_at(headers: &HeaderMap, start: u64) -> bool {
+    let told = header(headers, &CONTENT_RANGE).and_then(|text| text.strip_prefix("bytes ")?.split('-').next());
+    told.and_then(|text| text.parse().ok()) == Some(start)
 }
 
 fn facts(headers: &HeaderMap, size: Option<u64>, place: &str) -> Result<Facts> {
