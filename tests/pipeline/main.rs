@@ -1,7 +1,7 @@
 //! The storage adapters and the engine of a data return, against real folders, a real S3 server (moto) and
 //! the tools a client would use: `age`, `zstd`, `tar`, `sha256sum`, `bagit.py`. A missing tool fails the test.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod changes;
 mod damage;
@@ -9,4 +9,5 @@ mod engine;
 mod local;
 mod resume;
 mod s3;
+mod s3_faults;
 mod support;

@@ -90,7 +90,7 @@ async fn cut_among_the_bags_own_files_it_goes_on() {
         tags.map(|(index, _)| index + 1).collect()
     });
     assert!(cuts.len() >= 3, "{cuts:?}");
-    for saves in cuts {
+    for saves in [cuts[0], cuts[cuts.len() / 2], cuts[cuts.len() - 1]] {
         fs::remove_dir_all(bench.package()).unwrap();
         let recorder = Recorder::refusing_after(saves);
         pack(&order, &frozen, None, &recorder.watch()).await.unwrap_err();
@@ -266,7 +266,7 @@ async fn killed_again_and_again_it_still_arrives() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while read().is_none_or(|last| last.parts < reached + 3) {
             assert!(child.try_wait().unwrap().is_none(), "round {round}: it ended before it was killed");
             assert!(Instant::now() < deadline, "round {round}: no progress");

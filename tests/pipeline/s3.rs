@@ -147,8 +147,7 @@ async fn a_signed_address_takes_and_gives_without_our_keys() {
     let moto = Moto::start();
     let store = moto.bucket("signed").await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let terms =
-        UploadTerms { size: 5, media_type: "text/plain".into(), expires_in: std::time::Duration::from_secs(60) };
+    let terms = UploadTerms { size: 5, media_type: "text/plain".into(), expires_in: std::time::Duration::from_mins(1) };
     let put = store.sign_upload(&"up load".into(), &terms).unwrap();
     let mut request = http.put(put.url.expose_secret());
     for (name, value) in &put.headers {
@@ -284,6 +283,5 @@ async fn a_folder_is_returned_to_a_bucket_cut_in_the_middle_with_its_spool_in_a_
     assert_same_files(&bench.source(), &bag, "files");
 
     discard(&order).await.unwrap();
-    let left = entries(&store, "").await;
-    assert_eq!(left.len(), 1, "only the instructions: {left:?}");
+    assert!(entries(&store, "").await.is_empty());
 }

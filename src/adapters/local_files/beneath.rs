@@ -84,8 +84,6 @@ fn open_names(folder: BorrowedFd<'_>, piece: &[u8], flags: OFlags, mode: Mode) -
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use std::{fs, os::unix::fs::symlink};
 
     use super::*;

@@ -4,8 +4,8 @@
 //! RFC 8493, The `BagIt` File Packaging Format (V1.0).
 
 use super::{
-    line::Tally,
     order::{About, Order},
+    tally::Tally,
 };
 
 /// Name of the bag's declaration.

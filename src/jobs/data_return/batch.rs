@@ -14,8 +14,9 @@ use super::{
     checkpoint::Position,
     fault::{Result, ReturnError},
     lane::{Frame, Worker},
-    line::{Change, Line, Tally},
+    line::{Change, Line},
     order::Slug,
+    tally::Tally,
     tarball::{self, Look},
 };
 use crate::ports::storage::{BlockingSource, Facts, Fault, ObjectPath, ObjectSource, Span};

@@ -10,7 +10,7 @@ use sha2::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{line::Tally, order::Order};
+use super::{order::Order, tally::Tally};
 use crate::{
     domain::words,
     error::Error,
@@ -71,6 +71,16 @@ pub enum Position {
         /// SHA-256 of the bag's payload manifest, in hex.
         manifest_sha256: String,
     },
+}
+
+impl Position {
+    /// Bytes of an unfinished large file that are packed.
+    pub(super) fn bytes_in_file(&self) -> u64 {
+        match self {
+            Self::Payload { file: Some(FileAt { begun: Some(begun), .. }), .. } => begun.offset,
+            _ => 0,
+        }
+    }
 }
 
 /// A place in a large file.
@@ -164,7 +174,7 @@ pub struct SoFar {
     pub phase: Phase,
     /// Files done with.
     pub files: u64,
-    /// Plain bytes done with; in the verification, bytes read back.
+    /// Bytes of files done with; in the verification, bytes read back.
     pub bytes: u64,
     /// Parts that are finished, or read back.
     pub parts: u32,
@@ -213,8 +223,6 @@ mod facts_as_map {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use proptest::prelude::*;
     use sha2::Digest;
 

@@ -1,10 +1,15 @@
 //! Why a data return stopped.
 
-use crate::{error::Error, ports::storage::Fault};
+use crate::{
+    error::{Error, Violation},
+    ports::storage::Fault,
+};
 
 /// Why a data return stopped before its end.
 #[derive(Debug)]
 pub enum ReturnError {
+    /// The order cannot be carried out by anybody.
+    Order(Violation),
     /// Somebody asked for it. What is durable stays and can be gone on from.
     Cancelled,
     /// A source is out of reach as a whole. (One file that cannot be read does not stop a return.)
@@ -37,6 +42,7 @@ impl From<ReturnError> for Error {
     fn from(error: ReturnError) -> Self {
         match error {
             ReturnError::Source(fault) | ReturnError::Destination(fault) | ReturnError::Spool(fault) => fault.into(),
+            ReturnError::Order(violation) => violation.into(),
             ReturnError::Checkpoint(error) => error,
             ReturnError::PlanChanged => Self::PlanChanged("The inventory is not the one that was planned."),
             ReturnError::Mismatch { name, message } => Self::internal(format!("{name}: {message}")),

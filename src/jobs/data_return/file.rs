@@ -11,8 +11,9 @@ use super::{
     checkpoint::{Begun, FileAt, Midstate, Position},
     fault::{Result, ReturnError},
     lane::Lane,
-    line::{Change, Line, Tally},
+    line::{Change, Line},
     order::Order,
+    tally::Tally,
     tarball::{self, Look},
 };
 use crate::ports::storage::{BlockingBody, Facts, Fault, ObjectPath, ObjectSource, Span};

@@ -14,8 +14,10 @@ use tokio::runtime::Handle;
 use super::{
     checkpoint::{Phase, SoFar, Watch},
     fault::{Result, ReturnError},
-    line::{Line, Renaming, Tally},
+    line::Line,
     order::{Order, Source},
+    renaming::Renaming,
+    tally::Tally,
 };
 use crate::ports::storage::{EntryKind, Listed, ObjectPath, Reader, Span, Upload};
 
@@ -38,8 +40,9 @@ pub struct Frozen {
 /// Lists the sources and writes the inventory to the spool, replacing an earlier one.
 ///
 /// # Errors
-/// `Source` when a source cannot be listed at all, `Spool`, `Cancelled`.
+/// `Order`, `Source` when a source cannot be listed at all, `Spool`, `Cancelled`.
 pub async fn freeze(order: &Order, watch: &Watch) -> Result<Frozen> {
+    order.check().map_err(ReturnError::Order)?;
     let path = order.spool.at(NAME);
     let upload = order.spool.store.begin(&path).await.map_err(ReturnError::Spool)?;
     let mut freezing = Freezing { upload, chunk: Vec::new(), hasher: Sha256::new(), tally: Tally::default() };

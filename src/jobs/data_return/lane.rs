@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     checkpoint::Position,
     fault::{Result, ReturnError},
-    line::Tally,
     order::Format,
+    tally::Tally,
 };
 
 /// Blocks under way for each worker: one being made, one waiting to be sealed or to be made.

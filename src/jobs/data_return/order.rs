@@ -1,6 +1,6 @@
 //! What is to be returned, to whom, where, and how: the input of the engine.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -149,11 +149,36 @@ pub struct Order {
 /// Engine goals: a resume after kill -9 hashes at most one part of 64 MiB again.
 pub const PART_BYTES: u64 = 64 * 1024 * 1024;
 
+/// The largest part: what stays below the 80 GiB of one object even when nothing can be compressed.
+const MOST_PART_BYTES: u64 = 64 * 1024 * 1024 * 1024;
+
 /// Plain bytes in one block, which is one zstd frame and what one worker packs at a time. Level 3 looks back
 /// over 2 MiB, so longer frames gain nothing, and ten blocks in flight stay within 40 MiB.
 const BLOCK_BYTES: u64 = 2 * 1024 * 1024;
 
 impl Order {
+    /// Says whether the order can be carried out at all.
+    ///
+    /// # Errors
+    /// A [`Violation`] when nobody could open the package, nothing is to be returned, two sources have one
+    /// label, or the parts have an impossible size.
+    pub fn check(&self) -> Result<(), Violation> {
+        if self.recipients.is_empty() {
+            return Err(Violation::new("recipients", "Nobody could open the package.").remedy("Name a recipient key."));
+        }
+        if self.sources.is_empty() {
+            return Err(Violation::new("sources", "Nothing is to be returned.").remedy("Name a source."));
+        }
+        let labels: BTreeSet<_> = self.sources.iter().map(|source| &source.label).collect();
+        if labels.len() < self.sources.len() {
+            return Err(Violation::new("sources", "Two sources have the same label.").remedy("Give each its own."));
+        }
+        if !(4096..=MOST_PART_BYTES).contains(&self.part_bytes) {
+            return Err(Violation::new("partBytes", "A part has 4 KiB to 64 GiB.").remedy("Leave it at 64 MiB."));
+        }
+        Ok(())
+    }
+
     /// Plain bytes in one block of this order, at least 4 KiB.
     pub(super) fn block_bytes(&self) -> usize {
         usize::try_from(self.part_bytes.clamp(4096, BLOCK_BYTES)).unwrap_or(4096)

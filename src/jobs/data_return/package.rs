@@ -15,8 +15,8 @@ use super::{
     checkpoint::{Checkpoint, PartRecord, Position},
     fault::{Result, ReturnError},
     inventory::{Frozen, Lines},
-    line::Tally,
     order::{Format, Order, Slug},
+    tally::Tally,
 };
 use crate::domain::recipient_key::RecipientKey;
 

@@ -12,8 +12,9 @@ use super::{
     file,
     inventory::Lines,
     lane::Lane,
-    line::{Line, Tally},
+    line::Line,
     order::{Order, Source},
+    tally::Tally,
     tarball,
 };
 use crate::ports::storage::{EntryKind, ObjectPath};

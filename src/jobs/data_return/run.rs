@@ -150,6 +150,8 @@ pub async fn discard(order: &Order) -> Result<()> {
     for path in names_at(order).await? {
         order.destination.store.delete(&path).await.map_err(ReturnError::Destination)?;
     }
+    let instructions = order.destination.at(package::RESTORE);
+    order.destination.store.delete(&instructions).await.map_err(ReturnError::Destination)?;
     let spooled = paths_in(&order.spool).await.map_err(ReturnError::Spool)?;
     for path in spooled {
         order.spool.store.delete(&path).await.map_err(ReturnError::Spool)?;

@@ -15,8 +15,8 @@ use super::{
     checkpoint::{Checkpoint, PartRecord, Phase, Position, SoFar, Watch},
     fault::{Result, ReturnError},
     lane::{Buffers, Frame, Slot},
-    line::Tally,
     order::Order,
+    tally::Tally,
 };
 use crate::domain::recipient_key::RecipientKey;
 use crate::ports::storage::{Fault, FaultKind, ObjectStore, Upload};
@@ -61,7 +61,13 @@ impl Sealing {
     /// # Errors
     /// The first error of a frame, `Destination`, `Cancelled`, `Interrupted`.
     pub(super) fn run(self, frames: &Receiver<Slot>) -> Result<()> {
-        let mut done = (self.from.tally.files, self.from.tally.bytes, self.from.parts);
+        let mut so_far = SoFar {
+            phase: Phase::Packing,
+            files: self.from.tally.files,
+            bytes: self.from.tally.bytes,
+            parts: self.from.parts,
+        };
+        let mut packed = self.from.tally.clone();
         let mut part: Option<Part> = None;
         while let Ok(slot) = frames.recv() {
             if self.watch.cancel.is_cancelled() {
@@ -70,18 +76,17 @@ impl Sealing {
             let frame = slot.recv().map_err(|_gone| ReturnError::Broken("a worker stopped"))??;
             if let Some(full) = part.take_if(|part| part.is_full_for(&frame, self.order.part_bytes)) {
                 self.send(full.close(&self.runtime)?)?;
-                done.2 += 1;
+                so_far.parts += 1;
             }
-            done.0 += frame.tally.files;
-            done.1 += frame.plain_len;
-            let number = done.2 + 1;
+            packed.add(&frame.tally);
+            so_far.files = packed.files;
+            so_far.bytes = so_far.bytes.max(packed.bytes + frame.at.bytes_in_file());
             let open = match &mut part {
                 Some(open) => open,
-                none => none.insert(Part::open(&self.order, number, &self.runtime)?),
+                none => none.insert(Part::open(&self.order, so_far.parts + 1, &self.runtime)?),
             };
             self.buffers.give_back(open.add(frame, &self.runtime)?);
-            let (files, bytes, parts) = done;
-            self.watch.progress.at(SoFar { phase: Phase::Packing, files, bytes, parts });
+            self.watch.progress.at(so_far);
         }
         match part {
             Some(last) => self.send(last.close(&self.runtime)?),

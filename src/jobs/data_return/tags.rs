@@ -14,8 +14,9 @@ use super::{
     fault::{Result, ReturnError},
     inventory::Lines,
     lane::Lane,
-    line::{Line, Tally},
+    line::Line,
     order::Order,
+    tally::Tally,
     tarball::{self, Look},
 };
 

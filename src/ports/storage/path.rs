@@ -171,8 +171,6 @@ impl<'de> Deserialize<'de> for ObjectPath {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use proptest::prelude::*;
 
     use super::*;

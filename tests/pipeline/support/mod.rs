@@ -1,6 +1,7 @@
 //! What the tests of this binary share.
 
 pub(crate) mod moto;
+pub(crate) mod scripted;
 pub(crate) mod stores;
 pub(crate) mod tools;
 pub(crate) mod tree;

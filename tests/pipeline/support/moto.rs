@@ -26,7 +26,7 @@ impl Moto {
             panic!("moto_server does not start ({error}); these tests need it: pip install 'moto[server]'")
         });
         let moto = Self { server, endpoint: format!("http://127.0.0.1:{port}").parse().unwrap() };
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < deadline, "moto_server does not answer");
             std::thread::sleep(Duration::from_millis(50));

@@ -12,14 +12,20 @@ use gangway::ports::storage::{
     Result, Span, Stored, Upload,
 };
 
+/// What happens at an open.
+type OnOpen = Box<dyn Fn(&ObjectPath) -> Result<()> + Send + Sync>;
+
+/// What happens after a read.
+type OnRead = Arc<dyn Fn(&ObjectPath, u64) -> Result<()> + Send + Sync>;
+
 /// A local source in which something happens while it is read.
 pub(crate) struct Meddled {
-    pub(crate) inner: Arc<dyn ObjectSource>,
+    inner: Arc<dyn ObjectSource>,
     /// Asked before each open; a fault is given instead of the file.
-    pub(crate) on_open: Box<dyn Fn(&ObjectPath) -> Result<()> + Send + Sync>,
+    on_open: OnOpen,
     /// Told after each read, with the number of bytes read of that opened file so far; a fault is given instead
     /// of what was read.
-    pub(crate) on_read: Arc<dyn Fn(&ObjectPath, u64) -> Result<()> + Send + Sync>,
+    on_read: OnRead,
 }
 
 impl Meddled {
@@ -69,7 +75,7 @@ struct MeddledBody {
     body: Box<dyn BlockingBody>,
     path: ObjectPath,
     read: u64,
-    on_read: Arc<dyn Fn(&ObjectPath, u64) -> Result<()> + Send + Sync>,
+    on_read: OnRead,
 }
 
 impl BlockingBody for MeddledBody {
