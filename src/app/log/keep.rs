@@ -28,14 +28,21 @@ pub const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
 /// # Errors
 /// Those of the database; what was sealed before stays sealed.
 pub async fn seal_waiting(app: &App) -> Result<Option<u64>> {
+    // Looking costs a read; sealing costs the write lock.
+    if store::log::has_unsealed(app.db().read()).await? { seal_all(app).await } else { Ok(None) }
+}
+
+async fn seal_all(app: &App) -> Result<Option<u64>> {
     let mut size = None;
-    while store::log::has_unsealed(app.db().read()).await? {
+    loop {
         let sealed = store::log::seal(app.db(), BATCH).await?;
         if !sealed.is_empty() {
             size = Some(sealed.end);
         }
+        if sealed.end - sealed.start < BATCH {
+            return Ok(size);
+        }
     }
-    Ok(size)
 }
 
 /// Seals as events are written, until `stop`; then once more. `ring` hears the size of the log after every
@@ -45,12 +52,12 @@ pub async fn keep_sealed(app: App, ring: impl Fn(u64) + Send + Sync, stop: Cance
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failures = Failures::default();
     loop {
-        let is_last = tokio::select! {
-            () = stop.cancelled() => true,
-            () = app.parts().written.notified() => false,
-            _ = tick.tick() => false,
+        let (is_last, sealed) = tokio::select! {
+            () = stop.cancelled() => (true, seal_waiting(&app).await),
+            () = app.parts().written.notified() => (false, seal_all(&app).await),
+            _ = tick.tick() => (false, seal_waiting(&app).await),
         };
-        match seal_waiting(&app).await {
+        match sealed {
             Ok(size) => {
                 failures.end();
                 if let Some(size) = size {

@@ -5,7 +5,7 @@
 
 use crate::{
     app::App,
-    auth::{Actor, permission::Permission},
+    auth::{Actor, ClientScope, permission::Permission},
     domain::{
         event::{Event, EventBatch, EventCursor, EventFilter, EventWindow},
         log::{Grown, Included, SignedCheckpoint, Verification},
@@ -17,6 +17,8 @@ use crate::{
 };
 
 mod keep;
+#[cfg(test)]
+mod tests;
 
 pub use keep::{CHECKPOINT_EVERY, keep_sealed, keep_signed, seal_waiting, sign};
 
@@ -77,7 +79,7 @@ pub async fn read(
 /// # Errors
 /// Those of the database.
 pub async fn read_all(app: &App, after: EventCursor, limit: u32) -> Result<EventBatch> {
-    let scope = crate::auth::ClientScope::system();
+    let scope = ClientScope::system();
     store::log::read(app.db().read(), &scope, &EventFilter::default(), after, limit).await
 }
 

@@ -54,8 +54,8 @@ impl LogQuery {
         nullable(found.await)
     }
 
-    /// Goes through the log and names the first position that does not hold. Reads every event asked for: some
-    /// seconds per 100,000. Example: `{ logVerify { holds finding { position defect message } } }`.
+    /// Goes through the log and names the first position that does not hold. Reads every event asked for, so ask for
+    /// a large log in parts. Example: `{ logVerify { holds finding { position defect message } } }`.
     async fn log_verify(
         &self,
         ctx: &Context<'_>,

@@ -3,29 +3,39 @@
 use std::ops::Range;
 
 use sea_orm::{
-    ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement, Value,
 };
-use serde_json::{Value, json};
+use serde_json::{Value as Json, json};
 
-use super::{HEAD_ID, head, row, stored};
+use super::{head, row, stored};
 use crate::{
     domain::log::{Frontier, NodeHash, subtree_is_stored},
     error::Result,
     store::{Db, Tx},
 };
 
-use entity::{event, log_head, log_subtree};
+use entity::event;
 
-/// `[sequence, position, leaf hash, tree root]` of every event, hashes in hexadecimal, as one JSON value: one
-/// bind, one prepared statement, however many events there are.
-const PLACE_POSTGRES: &str = "
-    UPDATE event SET position = sealed.position, leaf_hash = sealed.leaf_hash, tree_root = sealed.tree_root
-    FROM (
-        SELECT (line ->> 0)::bigint AS sequence, (line ->> 1)::bigint AS position,
-            decode(line ->> 2, 'hex') AS leaf_hash, decode(line ->> 3, 'hex') AS tree_root
-        FROM jsonb_array_elements($1) AS line
-    ) AS sealed
-    WHERE event.sequence = sealed.sequence";
+/// Writes everything in one round trip. `$1` is `[sequence, position, leaf hash, tree root]` of every event, `$2` is
+/// `[level, number, hash]` of every subtree, hashes in hexadecimal: JSON, so that it is one prepared statement,
+/// however many events there are.
+const WRITE_POSTGRES: &str = "
+    WITH placed AS (
+        UPDATE event SET position = sealed.position, leaf_hash = sealed.leaf_hash, tree_root = sealed.tree_root
+        FROM (
+            SELECT (line ->> 0)::bigint AS sequence, (line ->> 1)::bigint AS position,
+                decode(line ->> 2, 'hex') AS leaf_hash, decode(line ->> 3, 'hex') AS tree_root
+            FROM jsonb_array_elements($1) AS line
+        ) AS sealed
+        WHERE event.sequence = sealed.sequence
+    ), kept AS (
+        INSERT INTO log_subtree (level, number, hash)
+        SELECT (line ->> 0)::integer, (line ->> 1)::bigint, decode(line ->> 2, 'hex')
+        FROM jsonb_array_elements($2) AS line
+    )
+    UPDATE log_head SET size = $3, frontier = $4 WHERE id = 1";
+
+/// The same for SQLite, which changes one table in a statement.
 const PLACE_SQLITE: &str = "
     UPDATE event SET position = sealed.position, leaf_hash = sealed.leaf_hash, tree_root = sealed.tree_root
     FROM (
@@ -34,6 +44,11 @@ const PLACE_SQLITE: &str = "
         FROM json_each(?)
     ) AS sealed
     WHERE event.sequence = sealed.sequence";
+const KEEP_SQLITE: &str = "
+    INSERT INTO log_subtree (level, number, hash)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), unhex(json_extract(value, '$[2]'))
+    FROM json_each(?)";
+const GROW_SQLITE: &str = "UPDATE log_head SET size = ?, frontier = ? WHERE id = 1";
 
 /// Whether an event waits for its position.
 ///
@@ -75,42 +90,37 @@ pub(crate) async fn seal(db: &Db, limit: u64) -> Result<Range<u64>> {
     for row in rows {
         lines.push(place(row, &mut frontier, &mut subtrees)?);
     }
-    write(&tx, lines, &frontier, subtrees).await?;
+    write(&tx, lines, subtrees, &frontier).await?;
     tx.commit().await?;
     Ok(from..frontier.size())
 }
 
 /// Puts one event at the end of the tree.
-fn place(row: event::Model, frontier: &mut Frontier, subtrees: &mut Vec<log_subtree::ActiveModel>) -> Result<Value> {
+fn place(row: event::Model, frontier: &mut Frontier, subtrees: &mut Vec<Json>) -> Result<Json> {
     let (sequence, position) = (row.sequence, frontier.size());
     let leaf: NodeHash = row::leaf_hash(&row::event_at(row, position)?)?;
     frontier.append_and_see(leaf, |node, hash| {
         if subtree_is_stored(node) {
-            subtrees.push(log_subtree::ActiveModel {
-                level: ActiveValue::Set(i32::from(node.level)),
-                number: ActiveValue::Set(stored(node.index)),
-                hash: ActiveValue::Set(hash.as_bytes().to_vec()),
-            });
+            subtrees.push(json!([node.level, node.index, hash.to_string()]));
         }
     });
-    Ok(json!([sequence, stored(position), leaf.to_string(), frontier.root().to_string()]))
+    Ok(json!([sequence, position, leaf.to_string(), frontier.root().to_string()]))
 }
 
-async fn write(tx: &Tx, lines: Vec<Value>, frontier: &Frontier, subtrees: Vec<log_subtree::ActiveModel>) -> Result<()> {
-    let sql = match tx.get_database_backend() {
-        DbBackend::Postgres => PLACE_POSTGRES,
-        _ => PLACE_SQLITE,
-    };
-    let lines = Value::Array(lines);
-    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, [lines.into()])).await?;
-    if !subtrees.is_empty() {
-        log_subtree::Entity::insert_many(subtrees).exec_without_returning(tx).await?;
+async fn write(tx: &Tx, lines: Vec<Json>, subtrees: Vec<Json>, frontier: &Frontier) -> Result<()> {
+    let (lines, subtrees) = (Json::Array(lines), Json::Array(subtrees));
+    let (size, edge) = (stored(frontier.size()), frontier.to_bytes());
+    match tx.get_database_backend() {
+        DbBackend::Postgres => run(tx, WRITE_POSTGRES, [lines.into(), subtrees.into(), size.into(), edge.into()]).await,
+        _ => {
+            run(tx, PLACE_SQLITE, [lines.into()]).await?;
+            run(tx, KEEP_SQLITE, [subtrees.into()]).await?;
+            run(tx, GROW_SQLITE, [size.into(), edge.into()]).await
+        }
     }
-    let head = log_head::ActiveModel {
-        id: ActiveValue::Unchanged(HEAD_ID),
-        size: ActiveValue::Set(stored(frontier.size())),
-        frontier: ActiveValue::Set(frontier.to_bytes()),
-    };
-    log_head::Entity::update(head).exec(tx).await?;
+}
+
+async fn run<const N: usize>(tx: &Tx, sql: &str, values: [Value; N]) -> Result<()> {
+    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
     Ok(())
 }
