@@ -30,6 +30,7 @@ pub mod contact;
 pub mod decision;
 mod deed;
 pub mod engagement;
+pub mod evidence;
 pub mod exception;
 pub mod fact;
 pub mod gate;

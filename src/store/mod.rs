@@ -37,6 +37,7 @@ pub(crate) mod contact;
 pub(crate) mod decision;
 mod dialect;
 pub(crate) mod engagement;
+pub(crate) mod evidence;
 pub(crate) mod exception;
 pub(crate) mod fact;
 pub(crate) mod file;

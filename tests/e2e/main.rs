@@ -7,6 +7,7 @@ mod access;
 mod agreement;
 mod client;
 mod contact;
+mod evidence;
 mod fact;
 mod log;
 mod published_keys;

@@ -109,6 +109,18 @@ async fn lock(deed: &Deed<'_>, id: StepId, expected_revision: Option<i32>) -> Re
     Ok(Locked { engagement, step })
 }
 
+/// Locks a step that the caller may prove something about now.
+pub(in crate::app) async fn lock_to_prove(deed: &Deed<'_>, id: StepId) -> Result<Step> {
+    let step = match lock(deed, id, None).await {
+        Err(Error::NotFound(_)) => return Err(Error::not_found("step", "stepId")),
+        other => other?.step,
+    };
+    if step.state.is_terminal() {
+        return Err(Error::state(format!("The step is {}; nothing is added to it any more.", step.state)));
+    }
+    Ok(step)
+}
+
 /// Writes a changed step and what happened to it.
 async fn save(deed: &mut Deed<'_>, step: &mut Step, event: EventKind, summary: String) -> Result<()> {
     step.revision += 1;

@@ -15,6 +15,7 @@ pub mod client;
 pub mod contact;
 pub mod decision;
 pub mod engagement;
+pub mod evidence;
 pub mod exception;
 pub mod fact;
 pub mod process;
@@ -33,6 +34,7 @@ pub struct Mutation(
     contact::ContactMutation,
     decision::DecisionMutation,
     engagement::EngagementMutation,
+    evidence::EvidenceMutation,
     exception::ExceptionMutation,
     fact::FactMutation,
     process::ProcessMutation,

@@ -10,6 +10,7 @@ pub mod contact;
 pub mod decision;
 pub mod engagement;
 pub mod event;
+pub mod evidence;
 pub mod exception;
 pub mod fact;
 mod kinds;

@@ -17,9 +17,9 @@ use crate::{
         connection::connection,
         context::Caller,
         id,
-        loaders::{ChecklistOf, EngagementKey, PictureOf, StepsOf, listed, load, required},
+        loaders::{ChecklistOf, EngagementKey, EvidenceOf, PictureOf, StepsOf, listed, load, required},
         scalars::DateTime,
-        types::{blocker::Blocker, engagement::Engagement},
+        types::{blocker::Blocker, engagement::Engagement, evidence::Evidence},
     },
     ids::UserId,
 };
@@ -130,6 +130,11 @@ impl Step {
     /// What has to be ticked off.
     async fn checklist(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<ChecklistItem>> {
         listed(ctx, ChecklistOf(self.inner.id)).await
+    }
+
+    /// What proves it, oldest first.
+    async fn evidence(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Evidence>> {
+        listed(ctx, EvidenceOf(self.inner.id)).await
     }
 }
 

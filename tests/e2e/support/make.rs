@@ -36,3 +36,77 @@ pub(crate) fn refusal(payload: &Value) -> (&str, String) {
 pub(crate) fn assert_constant(few: u64, many: u64) {
     assert!(many <= few + 4, "{few} statements became {many}");
 }
+
+/// A step of a running engagement of `client` that technicians are working on, written straight into the
+/// tables: how engagements come about is tested with engagements.
+pub(crate) async fn step(app: &TestApp, client: &str) -> String {
+    use gangway::{
+        clock::{Clock, IdSource},
+        ids::{ClientId, StepId},
+    };
+    use sea_orm::{EntityTrait, IntoActiveModel};
+    let (db, now) = (app.app.db().write(), app.clock.now());
+    let client_id = client.parse::<ClientId>().unwrap().uuid();
+    let [process, version, engagement, step] = [(); 4].map(|()| app.clock.next());
+    let row = entity::process::Model {
+        id: process,
+        document_number: format!("T-{process}"),
+        title: "Process".to_owned(),
+        kind: "ONBOARDING".to_owned(),
+        created_at: now,
+    };
+    entity::process::Entity::insert(row.into_active_model()).exec_without_returning(db).await.unwrap();
+    let row = entity::process_version::Model {
+        id: version,
+        process_id: process,
+        number: 1,
+        state: "APPROVED".to_owned(),
+        content: json!({}),
+        content_hash: String::new(),
+        supersedes_id: None,
+        prepared_by: "system".to_owned(),
+        prepared_at: now,
+        approved_by: Some("system".to_owned()),
+        approved_at: Some(now),
+        next_review_on: None,
+        revision: 1,
+        updated_at: now,
+    };
+    entity::process_version::Entity::insert(row.into_active_model()).exec_without_returning(db).await.unwrap();
+    let row = entity::engagement::Model {
+        id: engagement,
+        client_id,
+        kind: "ONBOARDING".to_owned(),
+        state: "RUNNING".to_owned(),
+        process_version_id: version,
+        target_on: None,
+        forecast_on: None,
+        state_reason: None,
+        started_at: Some(now),
+        concluded_at: None,
+        revision: 1,
+        created_by: "system".to_owned(),
+        created_at: now,
+        updated_at: now,
+    };
+    entity::engagement::Entity::insert(row.into_active_model()).exec_without_returning(db).await.unwrap();
+    let row = entity::step::Model {
+        id: step,
+        engagement_id: engagement,
+        client_id,
+        key: "deploy".to_owned(),
+        position: 1,
+        title: "Deploy".to_owned(),
+        state: "IN_PROGRESS".to_owned(),
+        role: Role::Technician.to_string(),
+        assignee_id: None,
+        due_at: None,
+        state_reason: None,
+        started_at: Some(now),
+        finished_at: None,
+        finished_by: None,
+        revision: 1,
+    };
+    entity::step::Entity::insert(row.into_active_model()).exec_without_returning(db).await.unwrap();
+    StepId::from(step).to_string()
+}
