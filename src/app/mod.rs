@@ -17,16 +17,18 @@ use crate::{
     clock::{Clock, IdSource, Instant},
     domain::log::Keys,
     error::Result,
-    ports::hints::Hints,
+    ports::{hints::Hints, shelves::Shelves},
     store::Db,
 };
 
 pub mod actor;
 pub mod agreement;
 pub mod api_key;
+pub mod certificate;
 pub mod challenge;
 pub mod client;
 pub mod contact;
+pub mod data_return;
 pub mod decision;
 mod deed;
 pub mod engagement;
@@ -34,6 +36,7 @@ pub mod evidence;
 pub mod exception;
 pub mod fact;
 pub mod gate;
+pub mod holding;
 pub mod job;
 pub mod log;
 mod once;
@@ -64,6 +67,8 @@ pub struct Parts {
     pub written: Arc<Notify>,
     /// The key that signs checkpoints of the log, and its predecessors.
     pub log_keys: Arc<Keys>,
+    /// Where clients' data lies and may go, and where our own files are.
+    pub shelves: Shelves,
 }
 
 /// The application. Cheap to clone.

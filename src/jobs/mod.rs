@@ -12,4 +12,4 @@
 pub mod data_return;
 mod task;
 
-pub use task::{Progressing, Registry, Signals, Task, TaskContext};
+pub use task::{Keeper, Progressing, Registry, Signals, Task, TaskContext};

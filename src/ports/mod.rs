@@ -3,4 +3,5 @@
 //! `adapters` implements them, `startup` chooses, `app` and `jobs` only know the trait.
 
 pub mod hints;
+pub mod shelves;
 pub mod storage;

@@ -38,4 +38,8 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use self::{carrier::Queue, settings::Settings, worker::Worker};
+pub use self::{
+    carrier::{Background, Queue},
+    settings::Settings,
+    worker::Worker,
+};

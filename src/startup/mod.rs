@@ -1,3 +1,225 @@
-//! The composition root: reads the configuration and puts the parts together.
+//! The composition root: from settings to running processes, and their graceful end.
+//!
+//! [`assemble`] makes what every process needs; [`serve`] and [`work`] run it. Background tasks stop by one
+//! token, in the order in which nothing is lost: the transport first, then the worker, then the sealer,
+//! which seals once more.
+
+use std::{fmt, path::Path, sync::Arc};
+
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::{self, App, Parts, job::Ticks},
+    auth::Actor,
+    clock::{Clock, IdSource, System},
+    config::Config,
+    error::{Error, Result},
+    graphql::{self, extensions::guarded, guard::Limits, subscription::event::Everything},
+    http::{Graph, Ports, Transport},
+    jobs::Registry,
+    ports::shelves::Shelves,
+    queue::{self, Queue, Worker},
+    reconcile,
+    store::{Db, Options},
+    stream::{self, Bell, Tap},
+    telemetry::Metrics,
+};
 
 pub mod access;
+mod keys;
+mod readiness;
+mod shelves;
+
+/// Everything a process is made of, before it runs.
+pub struct Process {
+    /// The application.
+    pub app: App,
+    /// Ends everything when it is cancelled.
+    pub stop: CancellationToken,
+    config: Config,
+    shelves: Shelves,
+    queue: Queue,
+    bell: Bell,
+    tap: Tap,
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Process({:?})", self.app)
+    }
+}
+
+/// Opens the database and puts the application together. The embedded database is brought up to date; a
+/// PostgreSQL one must be already, because only its operator knows when.
+///
+/// # Errors
+/// `Unavailable` when the database does not answer; `Violation` when it is not up to date or a setting
+/// names something that is not there.
+pub async fn assemble(config: Config) -> Result<Process> {
+    std::fs::create_dir_all(&config.server.data).map_err(Error::internal)?;
+    let db = open(&config).await?;
+    let queue = Queue::open(queue::Settings::of(&config, host()))?;
+    let shelves = shelves::build(&config)?;
+    let parts = Parts {
+        db,
+        clock: Arc::new(System),
+        ids: Arc::new(System),
+        hints: queue.hints(),
+        ticks: Ticks::default(),
+        written: Arc::new(Notify::new()),
+        log_keys: Arc::new(keys::load(&config)?),
+        shelves: shelves.clone(),
+    };
+    let app = App::new(parts);
+    app::process::builtin::install(&app).await?;
+    let (bell, tap) = (Bell::new(), Tap::new());
+    Ok(Process { app, stop: CancellationToken::new(), config, shelves, queue, bell, tap })
+}
+
+/// Brings the database up to date.
+///
+/// # Errors
+/// `Unavailable` when it does not answer; `Internal` when a change fails.
+pub async fn migrate(config: &Config) -> Result<()> {
+    std::fs::create_dir_all(&config.server.data).map_err(Error::internal)?;
+    connect(config).await?.migrate().await
+}
+
+async fn open(config: &Config) -> Result<Db> {
+    let db = connect(config).await?;
+    if is_embedded(config) {
+        db.migrate().await?;
+    } else if db.pending_migrations().await? > 0 {
+        let violation = crate::error::Violation::new("DATABASE_URL", "The database is not up to date.");
+        return Err(violation.remedy("Run `gangway migrate` once, then start again.").into());
+    }
+    Ok(db)
+}
+
+fn is_embedded(config: &Config) -> bool {
+    config.database_url().expose().starts_with("sqlite:")
+}
+
+async fn connect(config: &Config) -> Result<Db> {
+    let options = Options {
+        url: config.database_url().expose().to_owned(),
+        max_connections: config.database.connections,
+        statement_timeout: config.database.statement_timeout,
+    };
+    Db::connect(&options).await
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+impl Process {
+    /// Answers callers on `listener`, and runs jobs too unless the settings say otherwise, until `stop`.
+    ///
+    /// # Errors
+    /// `Internal` when the listener fails.
+    pub async fn serve(self, listener: TcpListener, metrics: Metrics) -> Result<()> {
+        let background = self.background();
+        let worker = if self.config.worker.enabled { Some(self.start_worker()) } else { None };
+        let transport = Transport::new(self.ports(metrics)?, &self.config, self.stop.clone());
+        let served = transport.serve(listener).await.map_err(Error::internal);
+        self.stop.cancel();
+        self.end(worker, background).await;
+        served
+    }
+
+    /// Runs jobs until `stop`.
+    pub async fn work(self) {
+        let background = self.background();
+        let worker = self.start_worker();
+        self.stop.cancelled().await;
+        self.end(Some(worker), background).await;
+    }
+
+    async fn end(self, worker: Option<Running>, background: Background) {
+        if let Some(running) = worker {
+            running.worker.drain(self.config.server.shutdown_grace).await;
+            drop(running.repair);
+        }
+        // The sealer outlives whoever writes, and seals what came last.
+        background.sealer_stop.cancel();
+        background.tasks.join_all().await;
+    }
+
+    fn ports(&self, metrics: Metrics) -> Result<Ports> {
+        let app = self.app.clone();
+        let limits = Limits { bytes: self.config.http.document_limit.bytes(), ..Limits::default() };
+        let schema = guarded(graphql::builder(), limits).data(self.tap.clone()).finish();
+        let context = move |request, actor: Actor| graphql::request(request, &app, actor);
+        let clock: Arc<dyn Clock> = Arc::new(System);
+        let ids: Arc<dyn IdSource> = Arc::new(System);
+        let authenticate = access::authenticator(&self.config, &self.app, Arc::clone(&clock))?;
+        Ok(Ports {
+            graph: Graph::new(schema, context),
+            authenticate: Arc::new(authenticate),
+            readiness: Arc::new(readiness::Process::new(self.app.db().clone(), self.config.redis.url.as_ref())?),
+            clock,
+            ids,
+            metrics: Arc::new(move || metrics.render()),
+        })
+    }
+
+    fn start_worker(&self) -> Running {
+        let registry = Registry::default().with(crate::jobs::data_return::ReturnTask::new(self.shelves.clone()));
+        let worker = Worker::start(&self.queue, &self.app, registry);
+        let repair = reconcile::start(self.app.clone(), self.queue.clone(), self.stop.clone());
+        Running { worker, repair }
+    }
+
+    /// What every process does beside its work: seal and sign the log, carry hints, feed the followers.
+    fn background(&self) -> Background {
+        let sealer_stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let bell = self.bell.clone();
+        let ring = move |size| bell.ring(size);
+        tasks.spawn(app::log::keep_sealed(self.app.clone(), ring, sealer_stop.clone()));
+        tasks.spawn(app::log::keep_signed(self.app.clone(), app::log::CHECKPOINT_EVERY, self.stop.clone()));
+        tasks.spawn(self.tap.clone().run(Everything(self.app.clone()), self.bell.clone(), self.stop.clone()));
+        if let Some(client) = self.redis() {
+            let channel = format!("{}:log", self.config.redis.prefix);
+            tasks.spawn(stream::share(self.bell.clone(), client, channel, self.stop.clone()));
+        }
+        Background { tasks, sealer_stop, _hints: self.queue.start(&self.app) }
+    }
+
+    fn redis(&self) -> Option<redis::Client> {
+        let url = self.config.redis.url.as_ref()?;
+        redis::Client::open(url.expose()).inspect_err(|_error| tracing::warn!("REDIS_URL is not a Redis URL")).ok()
+    }
+}
+
+struct Running {
+    worker: Worker,
+    repair: tokio::task::JoinHandle<()>,
+}
+
+struct Background {
+    tasks: JoinSet<()>,
+    sealer_stop: CancellationToken,
+    _hints: queue::Background,
+}
+
+/// A file that only its owner may read, made with `content` when it is absent.
+fn kept(path: &Path, content: impl FnOnce() -> Result<String>) -> Result<String> {
+    use std::{fs, io::Write, os::unix::fs::OpenOptionsExt};
+    match fs::read_to_string(path) {
+        Ok(text) => return Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(Error::internal(error)),
+    }
+    let text = content()?;
+    let opened = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match opened {
+        Ok(mut file) => file.write_all(text.as_bytes()).map_err(Error::internal).map(|()| text),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            fs::read_to_string(path).map_err(Error::internal)
+        }
+        Err(error) => Err(Error::internal(error)),
+    }
+}

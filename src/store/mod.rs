@@ -31,6 +31,7 @@ use crate::{
 pub(crate) mod actor;
 pub(crate) mod agreement;
 pub(crate) mod api_key;
+pub(crate) mod certificate;
 pub(crate) mod challenge;
 pub(crate) mod client;
 pub(crate) mod contact;
@@ -41,6 +42,7 @@ pub(crate) mod evidence;
 pub(crate) mod exception;
 pub(crate) mod fact;
 pub(crate) mod file;
+pub(crate) mod holding;
 pub(crate) mod idempotency;
 pub(crate) mod job;
 pub(crate) mod log;

@@ -2,7 +2,7 @@
 
 use super::{event, save};
 use crate::{
-    app::{App, decision},
+    app::{App, decision, holding},
     auth::Actor,
     domain::{
         event::EventKind,
@@ -40,6 +40,9 @@ async fn expire(app: &App, system: &Actor, due: &Exception) -> Result<bool> {
     save(&deed, &mut exception).await?;
     let summary = format!("The time of an exception is over: {}", exception.situation);
     deed.record(event(&exception, EventKind::ExceptionExpired, summary));
+    if let Some(kept) = exception.holding_id {
+        holding::lapsed(&mut deed, kept).await?;
+    }
     deed.commit().await?;
     Ok(true)
 }

@@ -5,7 +5,7 @@
 //! the end of its decision, through [`decided`], and by nothing else. Whoever needs both locks the decision first.
 
 use crate::{
-    app::{App, Deed, client::expect_revision, decision, step},
+    app::{App, Deed, client::expect_revision, decision, holding, step},
     auth::{Actor, permission::Permission},
     domain::{
         decision::{Decision, DecisionState},
@@ -125,9 +125,12 @@ pub(in crate::app) async fn decided(deed: &mut Deed<'_>, decision: &Decision) ->
     if exception.state == ExceptionState::Approved { stand_in(deed, &exception).await } else { Ok(()) }
 }
 
-/// Lets an approved exception stand in for the step that is skipped. What went on in the meantime stays as it is: a
+/// Lets an approved exception stand in for the step that is skipped, or the holding that stays. What went on in the meantime stays as it is: a
 /// step that is over, a run that is over.
 async fn stand_in(deed: &mut Deed<'_>, exception: &Exception) -> Result<()> {
+    if let Some(kept) = exception.holding_id {
+        return holding::excepted(deed, kept, exception.id).await;
+    }
     let (ExceptionType::Skipped, Some(step)) = (exception.r#type, exception.step_id) else { return Ok(()) };
     let run = store::engagement::find(deed.tx(), &deed.actor().scope, exception.engagement_id).await?;
     let is_open = !store::step::lock(deed.tx(), &deed.actor().scope, step, "stepId").await?.state.is_terminal();

@@ -132,6 +132,19 @@ impl HoldingState {
     }
 }
 
+/// Which holdings a list holds. Empty fields allow everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct HoldingFilter {
+    /// Only this client's.
+    pub client_id: Option<ClientId>,
+    /// Only these kinds.
+    pub kinds: Vec<HoldingKind>,
+    /// Only these states.
+    pub states: Vec<HoldingState>,
+    /// Only those that stand between their client and a conclusion.
+    pub is_residual: bool,
+}
+
 /// A holding as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
@@ -155,6 +168,8 @@ pub struct Holding {
     pub exception_id: Option<ExceptionId>,
     /// When the outside system was last asked about it.
     pub last_probed_at: Option<DateTime<Utc>>,
+    /// When the client acknowledged that this data was returned.
+    pub acknowledged_at: Option<DateTime<Utc>>,
     /// When its removal was verified.
     pub closed_at: Option<DateTime<Utc>>,
     /// Grows with every change.

@@ -37,6 +37,16 @@ pub use self::{
 use crate::ids::{ActorId, ClientId, EngagementId, JobId, JobPlanId, StepId};
 
 words! {
+    /// What a client says of data that was returned to it.
+    ReturnVerdict {
+        /// It is complete and readable.
+        Accepted = "ACCEPTED",
+        /// Something is missing or wrong.
+        Disputed = "DISPUTED",
+    }
+}
+
+words! {
     /// What a job does. The word is stored with every job: it is never renamed or reused, and a kind
     /// that is retired stays in the set until no row holds it.
     JobKind {

@@ -18,6 +18,7 @@ pub mod engagement;
 pub mod evidence;
 pub mod exception;
 pub mod fact;
+pub mod holding;
 pub mod process;
 pub mod recipient_key;
 mod rows;
@@ -37,6 +38,7 @@ pub struct Mutation(
     evidence::EvidenceMutation,
     exception::ExceptionMutation,
     fact::FactMutation,
+    holding::HoldingMutation,
     process::ProcessMutation,
     recipient_key::RecipientKeyMutation,
     stakeholder::StakeholderMutation,

@@ -15,7 +15,7 @@ use crate::{
         mutation::once,
         payload::{Nullable, payload, settle},
         scalars::JsonObject,
-        types::process::ProcessVersion,
+        types::{decision::Decision, process::ProcessVersion},
     },
     ids::ProcessVersionId,
 };
@@ -101,10 +101,12 @@ payload! {
     }
 }
 payload! {
-    /// The version in review.
+    /// The version in review, and the question of its approval.
     ProcessSubmitPayload {
         /// The version.
         process_version: ProcessVersion,
+        /// The question.
+        decision: Decision,
     }
 }
 payload! {
@@ -162,9 +164,9 @@ impl ProcessMutation {
     ) -> Nullable<ProcessSubmitPayload> {
         let submitted = async {
             let id = version_id(&input.id)?;
-            let (version, _decision) =
+            let (version, decision) =
                 app::process::submit(ctx.app(), ctx.actor()?, id, input.expected_revision).await?;
-            Ok(ProcessSubmitPayload::done(version.into()))
+            Ok(ProcessSubmitPayload::done(version.into(), decision.into()))
         };
         settle(submitted.await)
     }

@@ -13,10 +13,16 @@ use crate::{
     graphql::{
         connection::{Slice, Total, asks_total, connection},
         context::Caller,
-        loaders::{AgreementsOf, ContactsOf, EngagementsOf, FactCountOf, FactsOf, RecipientKeysOf, listed, load},
+        loaders::{
+            AgreementsOf, ContactsOf, EngagementsOf, FactCountOf, FactsOf, HoldingsOf, RecipientKeysOf, listed, load,
+        },
         scalars::{Date, DateTime},
         types::{
-            agreement::Agreement, contact::Contact, engagement::EngagementConnection, fact::FactConnection,
+            agreement::Agreement,
+            contact::Contact,
+            engagement::EngagementConnection,
+            fact::FactConnection,
+            holding::{HoldingConnection, HoldingFilter},
             recipient_key::RecipientKey,
         },
     },
@@ -88,6 +94,31 @@ impl Client {
     /// The keys to which its data is encrypted before it goes back, the oldest first.
     async fn recipient_keys(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<RecipientKey>> {
         listed(ctx, RecipientKeysOf(self.0.id)).await
+    }
+
+    /// Its ledger, newest first.
+    async fn holdings(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, up to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "Which holdings.")] filter: Option<HoldingFilter>,
+    ) -> async_graphql::Result<HoldingConnection> {
+        let window = Slice::forward(first, after).window()?;
+        let Some(mut filter) = filter.unwrap_or_default().parse() else { return Ok(HoldingConnection::empty()) };
+        if filter.client_id.is_some_and(|client| client != self.0.id) {
+            return Ok(HoldingConnection::empty());
+        }
+        filter.client_id = None;
+        let page = load(ctx, HoldingsOf(self.0.id, filter.clone(), window)).await?;
+        let Some(page) = page else { return Ok(HoldingConnection::empty()) };
+        filter.client_id = Some(self.0.id);
+        let (app, actor) = (ctx.app().clone(), ctx.actor()?.clone());
+        let total = Total::new(move || {
+            let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
+            Box::pin(async move { app::holding::count(&app, &actor, &filter).await })
+        });
+        Ok(HoldingConnection::new(page, total))
     }
 
     /// Its engagements, newest first.

@@ -13,6 +13,7 @@ pub mod event;
 pub mod evidence;
 pub mod exception;
 pub mod fact;
+pub mod holding;
 mod kinds;
 pub mod log;
 pub mod process;

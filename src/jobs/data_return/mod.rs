@@ -58,6 +58,7 @@ mod run;
 mod seal;
 mod tags;
 mod tarball;
+mod task;
 
 pub use crate::domain::recipient_key::{Challenge, RecipientKey};
 pub use checkpoint::{Checkpoint, CheckpointSink, PartRecord, Phase, Position, Progress, SoFar, Watch};
@@ -68,3 +69,5 @@ pub use order::{Format, Order, Place, Slug, Source};
 pub use package::Package;
 pub use run::{discard, pack};
 pub use verify::verify;
+pub use task::ReturnTask;
+pub use verify::{verify, verify_deeply};

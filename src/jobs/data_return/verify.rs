@@ -27,7 +27,9 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// `Cancelled`.
 pub async fn verify(order: &Arc<Order>, package: &Package, watch: &Watch) -> Result<()> {
     check_description(order, package).await?;
-    let reads = package.manifest.parts.iter().map(|part| read_back(order.clone(), part.clone(), watch.clone()));
+    let (order, watching) = (order.clone(), watch.clone());
+    let parts = package.manifest.parts.clone();
+    let reads = parts.into_iter().map(move |part| read_back(order.clone(), part, watching.clone()));
     let mut reads = futures_util::stream::iter(reads).buffered(PARTS_AT_ONCE);
     let (mut bytes, mut parts) = (0, 0);
     loop {

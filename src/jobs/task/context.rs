@@ -141,10 +141,50 @@ impl TaskContext {
         Ok(target)
     }
 
+    /// Saves checkpoints from wherever the task's work is done.
+    pub fn keeper(&self) -> Keeper {
+        Keeper { app: self.app.clone(), lease: self.lease, signals: self.signals.clone() }
+    }
+
     fn held<T>(&self, held: Option<T>) -> Result<T> {
         held.ok_or_else(|| {
             self.signals.lost.cancel();
             Error::state("This worker does not hold the job any more.")
         })
     }
+}
+
+/// Saves a job's checkpoints under its fence; what a task hands to those who work for it.
+#[derive(Clone, Debug)]
+pub struct Keeper {
+    app: App,
+    lease: Lease,
+    signals: Signals,
+}
+
+impl Keeper {
+    /// Whether the job is still held, as far as this process knows.
+    ///
+    /// # Errors
+    /// `Conflict` when it was taken away.
+    pub fn still_ours(&self) -> Result<()> {
+        if self.signals.lost.is_cancelled() { Err(taken_away()) } else { Ok(()) }
+    }
+
+    /// Keeps what a later run needs to go on.
+    ///
+    /// # Errors
+    /// `Conflict` when the job was taken away, and those of the database.
+    pub async fn save(&self, checkpoint: &(impl Serialize + Sync)) -> Result<()> {
+        let checkpoint = serde_json::to_value(checkpoint).map_err(Error::internal)?;
+        if worker::save_checkpoint(&self.app, self.lease, checkpoint).await? {
+            return Ok(());
+        }
+        self.signals.lost.cancel();
+        Err(taken_away())
+    }
+}
+
+fn taken_away() -> Error {
+    Error::state("This worker does not hold the job any more.")
 }

@@ -7,7 +7,12 @@ mod signals;
 
 use async_trait::async_trait;
 
-pub use self::{context::TaskContext, progress::Progressing, registry::Registry, signals::Signals};
+pub use self::{
+    context::{Keeper, TaskContext},
+    progress::Progressing,
+    registry::Registry,
+    signals::Signals,
+};
 use crate::{
     domain::job::{JobKind, Outcome},
     error::Result,

@@ -24,7 +24,9 @@ pub(crate) use self::{
     hint::{forget_hints, unhinted},
     lease::{Running, expired, hold, hold_expired, renew, save_checkpoint, save_progress, stalled},
     settle::{cancel, request_cancel, restart, settle},
-    target::{add_targets, cancel_targets, change_target, count_targets, get_target, list_targets, retry_targets},
+    target::{
+        add_targets, cancel_targets, change_target, count_targets, get_target, holdings_of, list_targets, retry_targets,
+    },
 };
 
 use sea_orm::{FromQueryResult, QueryResult};

@@ -10,7 +10,7 @@ use crate::{
     clock::Instant,
     domain::job::{JobError, NewTarget, Target, TargetCounts, TargetState},
     error::{Error, Result},
-    ids::{ClientId, JobId, JobTargetId},
+    ids::{ClientId, HoldingId, JobId, JobTargetId},
     store::{Tx, inconsistent, json, to_json, word},
 };
 
@@ -142,6 +142,16 @@ fn words(states: &[TargetState]) -> impl Iterator<Item = &'static str> {
 struct Count {
     state: String,
     count: i64,
+}
+
+/// The lines of the ledger a job acts on, in the order of its targets.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn holdings_of(db: &impl ConnectionTrait, job: JobId) -> Result<Vec<HoldingId>> {
+    let select = Entity::find().filter(Column::JobId.eq(job.uuid())).filter(Column::HoldingId.is_not_null());
+    let ids = select.order_by_asc(Column::Position).select_only().column(Column::HoldingId);
+    Ok(ids.into_tuple::<uuid::Uuid>().all(db).await?.into_iter().map(Into::into).collect())
 }
 
 /// How many targets of `job` stand where.

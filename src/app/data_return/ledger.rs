@@ -1,0 +1,116 @@
+//! What a return does to the ledger, in deeds that carry the job's fence.
+
+use serde_json::json;
+
+use super::Summary;
+use crate::{
+    app::{
+        Deed,
+        certificate::{self, Issue},
+        holding,
+    },
+    domain::{
+        certificate::{Certificate, CertificateKind},
+        event::{EventKind, NewEvent},
+        holding::{Holding, HoldingDetails, HoldingState},
+        job::Job,
+    },
+    error::{Error, Result},
+    ids::HoldingId,
+    store,
+};
+
+/// A package that was sent and read back.
+#[derive(Clone, Debug)]
+pub struct Delivered {
+    /// What the job says of itself.
+    pub summary: Summary,
+    /// The package manifest: part by part, with digests.
+    pub manifest: serde_json::Value,
+}
+
+/// The first step: the holdings are being closed from now on. Safe to repeat.
+///
+/// # Errors
+/// `Conflict` when one of them is not open any more.
+pub async fn closing(deed: &mut Deed<'_>, ids: &[HoldingId]) -> Result<()> {
+    for mut holding in lock(deed, ids).await? {
+        if holding.state != HoldingState::Closing {
+            holding::begin_closing(deed, &mut holding).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The return failed or was cancelled: the data is as alive as before. Safe to repeat.
+///
+/// # Errors
+/// Those of the database.
+pub async fn given_up(deed: &mut Deed<'_>, ids: &[HoldingId]) -> Result<()> {
+    for mut holding in lock(deed, ids).await? {
+        if holding.state == HoldingState::Closing {
+            holding::fail_closing(deed, &mut holding).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The package lies at the destination and was read back: signs the receipt, and takes what is only
+/// returned off the provider's hands. Safe to repeat: a job has one receipt.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delivered(deed: &mut Deed<'_>, job: &Job, ids: &[HoldingId], package: &Delivered) -> Result<Certificate> {
+    let scope = deed.actor().scope.clone();
+    if let Some(earlier) = store::certificate::of_jobs(deed.tx(), &scope, &[job.id]).await?.pop() {
+        return Ok(earlier);
+    }
+    let holdings = lock(deed, ids).await?;
+    let receipt = receipt(deed, job, &holdings, package).await?;
+    for mut holding in holdings {
+        if holding.state == HoldingState::Closing && !is_destroyed_later(&holding) {
+            holding::remove(deed, &mut holding).await?;
+        }
+    }
+    let summary = format!("{} files were returned and read back.", package.summary.file_count);
+    deed.record(
+        NewEvent::new(EventKind::DataReturnDelivered, job.id, summary)
+            .client(job.client_id)
+            .job(job.id)
+            .with("manifestDigest", package.summary.manifest_digest.as_str())
+            .with("location", package.summary.location.as_str())
+            .with("certificate", receipt.number.as_str()),
+    );
+    Ok(receipt)
+}
+
+fn is_destroyed_later(holding: &Holding) -> bool {
+    matches!(&holding.details, HoldingDetails::Data(data) if data.disposition.is_destroyed())
+}
+
+async fn receipt(deed: &mut Deed<'_>, job: &Job, holdings: &[Holding], package: &Delivered) -> Result<Certificate> {
+    let client_id = job.client_id.ok_or_else(|| Error::internal("a data return without a client"))?;
+    let id = job.id.to_string();
+    let number = format!("DR-{}", id[id.len() - 12..].to_uppercase());
+    let returned: Vec<_> = holdings.iter().map(|holding| json!({ "id": holding.id, "name": holding.name })).collect();
+    let statement = json!({
+        "type": "https://gangway.example/statements/data-return-receipt/1",
+        "number": number,
+        "issuedAt": deed.now(),
+        "clientId": client_id,
+        "engagementId": job.engagement_id,
+        "jobId": job.id,
+        "holdings": returned,
+        "package": package.manifest,
+        "manifestDigest": package.summary.manifest_digest,
+        "location": package.summary.location,
+        "verification": "Every part was read back from the destination and its SHA-256 compared.",
+    });
+    let kind = CertificateKind::DataReturnReceipt;
+    let (engagement_id, job_id) = (job.engagement_id, Some(job.id));
+    certificate::issue(deed, Issue { kind, client_id, engagement_id, job_id, number, statement }).await
+}
+
+async fn lock(deed: &Deed<'_>, ids: &[HoldingId]) -> Result<Vec<Holding>> {
+    store::holding::lock_many(deed.tx(), &deed.actor().scope, ids).await
+}

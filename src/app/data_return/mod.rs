@@ -1,0 +1,90 @@
+//! Returning a client's data: what may be planned, what the job does to the ledger, and what the client says.
+//!
+//! The job packs and sends ([`jobs::data_return`](crate::jobs::data_return)); here stands what that means.
+//! A holding is CLOSING from the job's first step on. Once the package was read back, a holding that is only
+//! returned is REMOVED, and the client's acknowledgement closes it; one that is destroyed afterwards stays
+//! CLOSING with its receipt. A return that failed leaves it ACTIVE.
+
+mod acknowledge;
+mod ledger;
+mod plan;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::agreement::DataFormat,
+    ids::{EngagementId, HoldingId, RecipientKeyId},
+};
+
+pub use acknowledge::{Acknowledge, Verdict, acknowledge};
+pub use ledger::{Delivered, closing, delivered, given_up};
+pub use plan::{PlanDraft, PlanRequest, plan};
+
+/// What a caller chooses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Options {
+    /// How it is packed; one of the formats that were agreed.
+    pub format: DataFormat,
+    /// The configured place it goes to, by name.
+    pub destination: String,
+    /// To which keys it is encrypted; empty for every confirmed key of the client.
+    pub recipient_keys: Vec<RecipientKeyId>,
+}
+
+/// What the task reads. Fields may be added, never renamed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Args {
+    /// The run it belongs to.
+    pub engagement_id: EngagementId,
+    /// The client's short name: the folder at the destination.
+    pub client_slug: String,
+    /// The client's name, for the bag.
+    pub client_name: String,
+    /// How it is packed.
+    pub format: DataFormat,
+    /// The configured place it goes to.
+    pub destination: String,
+    /// The public keys it is encrypted to.
+    pub recipients: Vec<String>,
+    /// The client's calendar day when it was planned, for the bag.
+    pub planned_on: NaiveDate,
+}
+
+/// What the task reads of one target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetDetails {
+    /// The holding.
+    pub holding_id: HoldingId,
+    /// The configured store it lies in.
+    pub store: String,
+    /// The folder in it.
+    pub path: String,
+    /// The folder it gets in the bag.
+    pub label: String,
+}
+
+/// What the job says of itself when it is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// SHA-256 of the package manifest, in hex: what the client acknowledges.
+    pub manifest_digest: String,
+    /// Name of the package.
+    pub package: String,
+    /// Where it lies: `NAME://FOLDER`.
+    pub location: String,
+    /// Files in the bag.
+    pub file_count: u64,
+    /// Their bytes.
+    pub payload_bytes: u64,
+    /// Objects of the package.
+    pub part_count: u64,
+    /// Their bytes.
+    pub package_bytes: u64,
+    /// Files that could not be read, were gone, or may be torn.
+    pub incomplete_count: u64,
+}

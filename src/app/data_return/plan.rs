@@ -1,0 +1,210 @@
+//! What a data return would do, judged before anybody starts it.
+
+use serde_json::Value;
+
+use super::{Args, Options, TargetDetails};
+use crate::{
+    app::App,
+    auth::Actor,
+    domain::{
+        client::Client,
+        engagement::{Engagement, EngagementKind, EngagementState},
+        gate::{self, Blocker},
+        holding::{Holding, HoldingDetails, HoldingState},
+        job::{JobKind, NewTarget},
+        recipient_key::StoredKey,
+    },
+    error::{Error, Result, Violation},
+    ids::{ClientId, EngagementId, HoldingId, StepId},
+    store,
+};
+
+/// The key of the step that returns data, in every offboarding process.
+const STEP: &str = "data_return";
+/// The most holdings of one return.
+const HOLDINGS_MAX: usize = 100;
+
+/// What a caller wants to be planned.
+#[derive(Clone, Debug)]
+pub struct PlanRequest {
+    /// In the course of what.
+    pub engagement_id: EngagementId,
+    /// Which data; empty for all of the client's that is to be returned.
+    pub holding_ids: Vec<HoldingId>,
+    /// What the caller chooses.
+    pub options: Options,
+}
+
+/// What a job would do, and what stands in its way.
+#[derive(Clone, Debug)]
+pub struct PlanDraft {
+    /// For whom.
+    pub client_id: ClientId,
+    /// In the course of what.
+    pub engagement_id: EngagementId,
+    /// The step it does.
+    pub step_id: Option<StepId>,
+    /// What the task will read.
+    pub args: Value,
+    /// What it acts on.
+    pub targets: Vec<NewTarget>,
+    /// What the caller should know.
+    pub warnings: Vec<String>,
+    /// Gates that are closed.
+    pub blockers: Vec<Blocker>,
+    /// Changes when anything the plan relies on does.
+    pub fingerprint: String,
+}
+
+/// Judges what a return of these holdings would do. Nothing is written.
+///
+/// # Errors
+/// `NotFound` on `engagementId` or `holdingIds`; `Violation` on `holdingIds`, `destination`, `format` or
+/// `recipientKeyIds`; `Conflict` when the run is no offboarding under way.
+pub async fn plan(app: &App, actor: &Actor, request: &PlanRequest) -> Result<PlanDraft> {
+    let (db, scope) = (app.db().read(), &actor.scope);
+    let engagement = store::engagement::find(db, scope, request.engagement_id).await?;
+    let engagement = engagement.ok_or_else(|| Error::not_found("engagement", "engagementId"))?;
+    under_way(&engagement)?;
+    let client = store::client::find(db, scope, engagement.client_id).await?;
+    let client = client.ok_or_else(|| Error::not_found("engagement", "engagementId"))?;
+    let holdings = holdings(app, actor, &client, &request.holding_ids).await?;
+    let keys = keys(app, actor, &client, &request.options).await?;
+    destination(app, &request.options)?;
+    let blockers = blockers(app, actor, &client).await?;
+    let step_id = step(app, actor, &engagement).await?;
+    let args = Args {
+        engagement_id: engagement.id,
+        client_slug: client.slug.to_string(),
+        client_name: client.name.clone(),
+        format: request.options.format,
+        destination: request.options.destination.clone(),
+        recipients: keys.iter().map(|key| key.recipient.clone()).collect(),
+        planned_on: client.today(app.now()),
+    };
+    Ok(PlanDraft {
+        client_id: client.id,
+        engagement_id: engagement.id,
+        step_id,
+        args: serde_json::to_value(args).map_err(Error::internal)?,
+        warnings: warnings(&holdings),
+        fingerprint: fingerprint(&holdings, &keys),
+        targets: holdings.iter().map(|holding| target(app, holding)).collect::<Result<_>>()?,
+        blockers,
+    })
+}
+
+fn under_way(engagement: &Engagement) -> Result<()> {
+    if engagement.kind == EngagementKind::Offboarding && engagement.state == EngagementState::Running {
+        return Ok(());
+    }
+    Err(Error::state("Data is returned in the course of an offboarding that is running."))
+}
+
+async fn holdings(app: &App, actor: &Actor, client: &Client, ids: &[HoldingId]) -> Result<Vec<Holding>> {
+    let (db, scope) = (app.db().read(), &actor.scope);
+    let mut found = if ids.is_empty() {
+        store::holding::residuals(db, scope, client.id).await?
+    } else {
+        store::holding::load_many(db, scope, ids).await?
+    };
+    found.retain(|holding| holding.client_id == client.id);
+    if !ids.is_empty() && found.len() != ids.len() {
+        return Err(Error::not_found("holding", "holdingIds"));
+    }
+    if ids.is_empty() {
+        found.retain(is_returnable);
+    }
+    if let Some(other) = found.iter().find(|holding| !is_returnable(holding)) {
+        let message = format!("{} is not data that is to be returned now.", other.name);
+        return Err(Violation::new("holdingIds", message)
+            .remedy("Name DATA holdings with RETURN that are open.")
+            .into());
+    }
+    if !(1..=HOLDINGS_MAX).contains(&found.len()) {
+        let message = format!("A return takes 1 to {HOLDINGS_MAX} holdings; these are {}.", found.len());
+        return Err(Error::violation("holdingIds", message));
+    }
+    found.sort_by_key(|holding| holding.id);
+    Ok(found)
+}
+
+fn is_returnable(holding: &Holding) -> bool {
+    let is_open = matches!(holding.state, HoldingState::Active | HoldingState::Closing | HoldingState::Resurfaced);
+    is_open && matches!(&holding.details, HoldingDetails::Data(data) if data.disposition.is_returned())
+}
+
+async fn keys(app: &App, actor: &Actor, client: &Client, options: &Options) -> Result<Vec<StoredKey>> {
+    let mut keys = store::recipient_key::confirmed(app.db().read(), &actor.scope, client.id).await?;
+    if !options.recipient_keys.is_empty() {
+        keys.retain(|key| options.recipient_keys.contains(&key.id));
+        if keys.len() != options.recipient_keys.len() {
+            let violation = Violation::new("recipientKeyIds", "One of these is no confirmed key of the client.");
+            return Err(violation.remedy("Confirm it with `recipientKeyConfirm`.").into());
+        }
+    }
+    Ok(keys)
+}
+
+fn destination(app: &App, options: &Options) -> Result<()> {
+    let known = &app.parts().shelves.destinations;
+    if known.contains_key(&options.destination) {
+        return Ok(());
+    }
+    let names: Vec<_> = known.keys().map(String::as_str).collect();
+    let violation = Violation::new("destination", format!("There is no destination `{}`.", options.destination));
+    Err(violation.remedy(format!("Name one of those that are configured: {}.", names.join(", "))).into())
+}
+
+async fn blockers(app: &App, actor: &Actor, client: &Client) -> Result<Vec<Blocker>> {
+    let mut situations = store::situation::of_clients(app.db().read(), &actor.scope, app.now(), &[client.id]).await?;
+    let situation = situations.remove(&client.id).unwrap_or_default();
+    let mut gates = gate::hard_gates_of_job(JobKind::DataReturn);
+    gates.push(gate::Gate::NoticeRecorded);
+    Ok(gate::evaluate_hard(&gates, &situation))
+}
+
+async fn step(app: &App, actor: &Actor, engagement: &Engagement) -> Result<Option<StepId>> {
+    let mut steps = store::step::of_engagements(app.db().read(), &actor.scope, &[engagement.id]).await?;
+    let steps = steps.remove(&engagement.id).unwrap_or_default();
+    Ok(steps.into_iter().find(|step| step.key == STEP).map(|step| step.id))
+}
+
+fn warnings(holdings: &[Holding]) -> Vec<String> {
+    let again = holdings.iter().filter(|holding| holding.state != HoldingState::Active);
+    again.map(|holding| format!("{} was tried before and is returned again.", holding.name)).collect()
+}
+
+fn fingerprint(holdings: &[Holding], keys: &[StoredKey]) -> String {
+    let holdings = holdings.iter().map(|holding| format!("{}@{}", holding.id, holding.revision));
+    let keys = keys.iter().map(|key| format!("{}@{}", key.id, key.revision));
+    holdings.chain(keys).collect::<Vec<_>>().join(" ")
+}
+
+fn target(app: &App, holding: &Holding) -> Result<NewTarget> {
+    let HoldingDetails::Data(data) = &holding.details else {
+        return Err(Error::not_found("holding", "holdingIds"));
+    };
+    let details = TargetDetails {
+        holding_id: holding.id,
+        store: data.location.store().to_owned(),
+        path: data.location.path().to_owned(),
+        label: label(holding),
+    };
+    Ok(NewTarget {
+        id: app.new_id(),
+        holding_id: Some(holding.id),
+        name: holding.name.clone(),
+        details: serde_json::to_value(details).map_err(Error::internal)?,
+    })
+}
+
+/// A folder name that is safe everywhere, unique by the end of the holding's id.
+fn label(holding: &Holding) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let name: String = holding.name.chars().take(40).map(plain).collect();
+    let id = holding.id.to_string();
+    let tail = &id[id.len() - 6..];
+    let name = name.trim_matches('-');
+    if name.is_empty() { format!("data-{tail}") } else { format!("{name}-{tail}") }
+}

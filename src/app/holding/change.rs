@@ -1,0 +1,120 @@
+//! How a line of the ledger moves. Every move leaves its event in the deed that made it.
+
+use super::about;
+use crate::{
+    app::{App, Deed, client::expect_revision},
+    auth::{Actor, permission::Permission},
+    domain::{
+        decision::{DecisionKind, DecisionState},
+        event::EventKind,
+        holding::{Holding, HoldingVerb},
+        text::Name,
+    },
+    error::{Error, Result, Violation},
+    ids::{DecisionId, ExceptionId, HoldingId},
+    store,
+};
+
+/// Why a line may stay.
+#[derive(Clone, Debug)]
+pub struct Retain {
+    /// The line.
+    pub id: HoldingId,
+    /// The revision the caller read.
+    pub expected_revision: i32,
+    /// The clause of the contract that lets it stay.
+    pub clause: Name,
+    /// The granted decision that lets it stay.
+    pub decision_id: DecisionId,
+}
+
+/// Lets a line stay: a clause of the contract and a granted decision about this line say so.
+///
+/// # Errors
+/// `Forbidden`; `NotFound` on `id` or `decisionId`; `Violation` on `decisionId` when it is about something
+/// else or not granted; `Conflict` when the line is stale or not active.
+pub async fn retain(app: &App, actor: &Actor, input: Retain) -> Result<Holding> {
+    actor.require(Permission::HoldingRetain)?;
+    let mut deed = app.begin(actor).await?;
+    let mut holding = store::holding::lock(deed.tx(), &actor.scope, input.id, "id").await?;
+    expect_revision(input.expected_revision, holding.revision)?;
+    let decision = store::decision::find(deed.tx(), &actor.scope, input.decision_id).await?;
+    let decision = decision.ok_or_else(|| Error::not_found("decision", "decisionId"))?;
+    let is_about_it = decision.kind == DecisionKind::ToolRetention && decision.subject_id == holding.id.to_string();
+    if !is_about_it || decision.state != DecisionState::Granted {
+        let violation = Violation::new("decisionId", "This is no granted decision to retain this holding.");
+        return Err(violation.remedy("Ask with `decisionRequest` (TOOL_RETENTION) about the holding.").into());
+    }
+    holding.retained_clause = Some(input.clause.into_string());
+    holding.decision_id = Some(decision.id);
+    step(&mut deed, &mut holding, HoldingVerb::Retain, EventKind::HoldingRetained, "may stay by contract").await?;
+    deed.commit().await?;
+    Ok(holding)
+}
+
+/// Its removal begins.
+pub(in crate::app) async fn begin_closing(deed: &mut Deed<'_>, holding: &mut Holding) -> Result<()> {
+    step(deed, holding, HoldingVerb::BeginClosing, EventKind::HoldingClosing, "is being closed").await
+}
+
+/// The attempt to remove it failed: it is as alive as before.
+pub(in crate::app) async fn fail_closing(deed: &mut Deed<'_>, holding: &mut Holding) -> Result<()> {
+    step(deed, holding, HoldingVerb::FailClosing, EventKind::HoldingRemovalFailed, "is as alive as before").await
+}
+
+/// It was removed, and nobody looked yet.
+pub(in crate::app) async fn remove(deed: &mut Deed<'_>, holding: &mut Holding) -> Result<()> {
+    step(deed, holding, HoldingVerb::Remove, EventKind::HoldingRemoved, "was removed").await
+}
+
+/// It was looked for and is gone.
+pub(in crate::app) async fn close(deed: &mut Deed<'_>, holding: &mut Holding) -> Result<()> {
+    holding.closed_at = Some(deed.now());
+    step(deed, holding, HoldingVerb::Verify, EventKind::HoldingClosed, "is closed").await
+}
+
+/// It was removed, and somebody says that it is not as it should be.
+pub(in crate::app) async fn resurface(deed: &mut Deed<'_>, holding: &mut Holding) -> Result<()> {
+    holding.closed_at = None;
+    step(deed, holding, HoldingVerb::Resurface, EventKind::HoldingResurfaced, "is open again").await
+}
+
+/// Writes a change that does not move it. Whoever calls records why.
+pub(in crate::app) async fn touch(deed: &mut Deed<'_>, holding: &mut Holding) -> Result<()> {
+    holding.revision += 1;
+    holding.updated_at = deed.now();
+    store::holding::update(deed.tx(), holding).await
+}
+
+/// An approved exception lets it stay.
+pub(in crate::app) async fn excepted(deed: &mut Deed<'_>, id: HoldingId, exception: ExceptionId) -> Result<()> {
+    let mut holding = store::holding::lock(deed.tx(), &deed.actor().scope, id, "holdingId").await?;
+    holding.exception_id = Some(exception);
+    step(deed, &mut holding, HoldingVerb::Except, EventKind::HoldingExcepted, "may stay by exception").await
+}
+
+/// The exception that let it stay is over.
+pub(in crate::app) async fn lapsed(deed: &mut Deed<'_>, id: HoldingId) -> Result<()> {
+    let mut holding = store::holding::lock(deed.tx(), &deed.actor().scope, id, "holdingId").await?;
+    if holding.state.after(HoldingVerb::Lapse).is_err() {
+        return Ok(());
+    }
+    holding.exception_id = None;
+    step(deed, &mut holding, HoldingVerb::Lapse, EventKind::HoldingActivated, "is open again").await
+}
+
+async fn step(
+    deed: &mut Deed<'_>,
+    holding: &mut Holding,
+    verb: HoldingVerb,
+    kind: EventKind,
+    what: &str,
+) -> Result<()> {
+    holding.state = holding.state.after(verb)?;
+    holding.revision += 1;
+    holding.updated_at = deed.now();
+    store::holding::update(deed.tx(), holding).await?;
+    let summary = format!("{} {what}.", holding.name);
+    deed.record(about(kind, holding, summary));
+    Ok(())
+}

@@ -1,0 +1,304 @@
+//! The task: the engine's run on a job row.
+//!
+//! Numbered steps, each safe to repeat and safe to be stopped after: (1) the ledger says that the holdings are
+//! being closed; (2) the inventory is frozen, once, and kept in the checkpoint; (3) parts are packed and sent,
+//! each durable before the checkpoint that counts it; (4) everything is read back; (5) the receipt is signed
+//! and the ledger moved, once for a job; (6) every target says so. A run that finds a checkpoint goes on
+//! behind it. A cancelled or failed return gives the holdings back to the ledger as alive as before.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Checkpoint, CheckpointSink, Format, Frozen, Order, Package, PartRecord, Phase, Place, Progress, RecipientKey,
+    ReturnError, Slug, SoFar, Source, Watch, freeze,
+    order::{About, PART_BYTES},
+    pack, verify,
+};
+use crate::{
+    app::{
+        data_return::{self, Args, Delivered, Summary, TargetDetails},
+        job::target::Report,
+    },
+    auth::Actor,
+    domain::{
+        agreement::DataFormat,
+        job::{JobError, JobKind, Outcome, Target, TargetVerb},
+    },
+    error::{Error, Result, at},
+    ids::HoldingId,
+    jobs::{Progressing, Task, TaskContext},
+    ports::{shelves::Shelves, storage::ObjectPath},
+};
+
+/// The most targets of one return; a plan allows fewer.
+const TARGETS_MAX: u64 = 500;
+/// Blocks packed side by side: more than two cores do not pay while one hashes and one encrypts.
+const LANES: usize = 2;
+
+/// Returns data.
+#[derive(Clone, Debug)]
+pub struct ReturnTask {
+    shelves: Shelves,
+}
+
+impl ReturnTask {
+    /// A task that reads and writes the places that are configured.
+    pub fn new(shelves: Shelves) -> Self {
+        Self { shelves }
+    }
+}
+
+/// What a run leaves for the next one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Mark {
+    frozen: Frozen,
+    engine: Option<Checkpoint>,
+}
+
+#[async_trait]
+impl Task for ReturnTask {
+    fn kind(&self) -> JobKind {
+        JobKind::DataReturn
+    }
+
+    async fn run(&self, context: &TaskContext) -> Result<Outcome> {
+        let targets = context.targets(&[], None, TARGETS_MAX).await?;
+        let details: Vec<TargetDetails> = targets.iter().map(details).collect::<Result<_>>()?;
+        let ids: Vec<HoldingId> = details.iter().map(|details| details.holding_id).collect();
+        let order = Arc::new(self.order(context, &details)?);
+        let actor = Actor::system();
+        let mut deed = context.begin(&actor).await?;
+        data_return::closing(&mut deed, &ids).await?;
+        deed.commit().await?;
+        step_all(context, &targets, TargetVerb::Start).await?;
+        match self.deliver(context, &order, &targets).await {
+            Ok(package) => finish(context, &order, &targets, &ids, &package).await,
+            Err(error) => stop(context, &ids, error).await,
+        }
+    }
+}
+
+impl ReturnTask {
+    fn order(&self, context: &TaskContext, details: &[TargetDetails]) -> Result<Order> {
+        let (job, args) = (context.job(), context.args::<Args>()?);
+        let id = job.id.to_string();
+        let gone = |what: &str| Error::violation("location", format!("The place `{what}` is not configured any more."));
+        let sources = details.iter().map(|target| {
+            let shelf = self.shelves.sources.get(&target.store).ok_or_else(|| gone(&target.store))?;
+            let folder = below(&shelf.folder, &target.path)?;
+            Ok(Source { label: target.label.parse()?, store: Arc::clone(&shelf.store), folder })
+        });
+        let destination = self.shelves.destinations.get(&args.destination).ok_or_else(|| gone(&args.destination))?;
+        let own = &self.shelves.own;
+        let recipients = args.recipients.iter().map(|key| key.parse::<RecipientKey>());
+        Ok(Order {
+            name: format!("{}-{}", args.client_slug, &id[id.len() - 12..]).parse::<Slug>()?,
+            sources: sources.collect::<Result<_>>()?,
+            format: format(args.format)?,
+            recipients: recipients.collect::<Result<_, _>>().map_err(|invalid| at("recipients", invalid))?,
+            destination: Place {
+                store: Arc::clone(&destination.store),
+                folder: destination.folder.join(&args.client_slug).join(&id),
+            },
+            spool: Place { store: Arc::clone(&own.store), folder: own.folder.join("spool").join(&id) },
+            part_bytes: PART_BYTES,
+            workers: LANES,
+            about: About {
+                source_organization: "Gangway".to_owned(),
+                external_identifier: id,
+                external_description: format!("Data returned to {}", args.client_name),
+                bagged_on: args.planned_on,
+            },
+        })
+    }
+
+    async fn deliver(
+        &self,
+        context: &TaskContext,
+        order: &Arc<Order>,
+        targets: &[Target],
+    ) -> Result<Package, ReturnError> {
+        let cancel = context.signals().cancel.child_token();
+        let _stopping = stop_with(context, &cancel);
+        let mark: Option<Mark> = context.checkpoint();
+        let quiet = watch(context, None, &cancel);
+        let frozen = match &mark {
+            Some(mark) => mark.frozen.clone(),
+            None => freeze(order, &quiet).await?,
+        };
+        let begun = Mark { frozen: frozen.clone(), engine: mark.and_then(|mark| mark.engine) };
+        context.save_checkpoint(&begun).await.map_err(ReturnError::Checkpoint)?;
+        context.progress().update(|progress| {
+            progress.total = Some(frozen.tally.files);
+            progress.bytes_total = Some(frozen.tally.bytes);
+        });
+        let watch = watch(context, Some(frozen.clone()), &cancel);
+        let package = pack(order, &frozen, begun.engine, &watch).await?;
+        step_all(context, targets, TargetVerb::Verify).await.map_err(ReturnError::Checkpoint)?;
+        verify(order, &package, &watch).await?;
+        Ok(package)
+    }
+}
+
+fn details(target: &Target) -> Result<TargetDetails> {
+    serde_json::from_value(target.details.clone()).map_err(Error::internal)
+}
+
+fn below(folder: &ObjectPath, path: &str) -> Result<ObjectPath> {
+    let path = ObjectPath::from_text(path).map_err(|_bad| Error::violation("location", "This is not a path."))?;
+    Ok(folder.join(path.as_bytes()))
+}
+
+fn format(format: DataFormat) -> Result<Format> {
+    match format {
+        DataFormat::BagitTar => Ok(Format::BagitTar),
+        DataFormat::BagitTarZstd => Ok(Format::BagitTarZstd),
+        other => Err(Error::violation("format", format!("The format {other} cannot be made yet."))),
+    }
+}
+
+async fn step_all(context: &TaskContext, targets: &[Target], verb: TargetVerb) -> Result<()> {
+    for target in targets {
+        if !target.state.is_terminal() {
+            context.step(target.id, verb, Report::default()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Step 5 and 6: the receipt, the ledger, the targets, the summary.
+async fn finish(
+    context: &TaskContext,
+    order: &Order,
+    targets: &[Target],
+    ids: &[HoldingId],
+    package: &Package,
+) -> Result<Outcome> {
+    let summary = summary(context, order, package)?;
+    let result = serde_json::to_value(&summary).map_err(Error::internal)?;
+    let actor = Actor::system();
+    let mut deed = context.begin(&actor).await?;
+    if !package.manifest.is_complete() {
+        data_return::given_up(&mut deed, ids).await?;
+        deed.commit().await?;
+        let error = incomplete(summary.incomplete_count);
+        for target in targets {
+            let report = Report { error: Some(error.clone()), ..Report::default() };
+            context.step(target.id, TargetVerb::Fail, report).await?;
+        }
+        return Ok(Outcome::Partial(Some(result), error));
+    }
+    let manifest = serde_json::to_value(&package.manifest).map_err(Error::internal)?;
+    let delivered = Delivered { summary, manifest };
+    data_return::delivered(&mut deed, context.job(), ids, &delivered).await?;
+    deed.commit().await?;
+    for target in targets {
+        let report = Report { outcome: Some(result.clone()), ..Report::default() };
+        context.step(target.id, TargetVerb::Succeed, report).await?;
+    }
+    Ok(Outcome::Done(Some(result)))
+}
+
+fn incomplete(count: u64) -> JobError {
+    JobError {
+        code: "SOURCE_UNREADABLE".to_owned(),
+        message: format!("{count} entries could not be returned whole; the package says which."),
+        is_retryable: false,
+        remedy: Some("Make them readable and plan the return again.".to_owned()),
+    }
+}
+
+fn summary(context: &TaskContext, order: &Order, package: &Package) -> Result<Summary> {
+    let (contents, parts) = (&package.manifest.contents, &package.manifest.parts);
+    let args = context.args::<Args>()?;
+    Ok(Summary {
+        manifest_digest: package.digest.clone(),
+        package: order.name.to_string(),
+        location: format!("{}://{}", args.destination, order.destination.folder.to_text()),
+        file_count: contents.files,
+        payload_bytes: contents.bytes,
+        part_count: parts.len() as u64,
+        package_bytes: parts.iter().map(|part| part.bytes).sum(),
+        incomplete_count: contents.unreadable + contents.vanished + contents.torn,
+    })
+}
+
+/// What a run that did not reach its end means. What can be tried again keeps its checkpoint.
+async fn stop(context: &TaskContext, ids: &[HoldingId], error: ReturnError) -> Result<Outcome> {
+    let outcome = match error {
+        ReturnError::Cancelled => match context.signals().should_stop() {
+            Some(Outcome::HandBack) | None => return Ok(Outcome::HandBack),
+            Some(outcome) => outcome,
+        },
+        ReturnError::Checkpoint(error) => return Err(error),
+        ReturnError::Mismatch { name, message } => Outcome::Fail(JobError {
+            code: "INTEGRITY_MISMATCH".to_owned(),
+            message: format!("{name}: {message}"),
+            is_retryable: false,
+            remedy: Some("Look at the destination, then retry the job.".to_owned()),
+        }),
+        other => return Err(other.into()),
+    };
+    let actor = Actor::system();
+    let mut deed = context.begin(&actor).await?;
+    data_return::given_up(&mut deed, ids).await?;
+    deed.commit().await?;
+    Ok(outcome)
+}
+
+/// Cancels the engine when the worker drains or loses the job, too.
+fn stop_with(context: &TaskContext, cancel: &CancellationToken) -> tokio_util::task::AbortOnDropHandle<()> {
+    let (signals, cancel) = (context.signals().clone(), cancel.clone());
+    tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move {
+        tokio::select! {
+            () = signals.drain.cancelled() => {}
+            () = signals.lost.cancelled() => {}
+        }
+        cancel.cancel();
+    }))
+}
+
+fn watch(context: &TaskContext, frozen: Option<Frozen>, cancel: &CancellationToken) -> Watch {
+    Watch {
+        sink: Arc::new(Row { keeper: context.keeper(), frozen }),
+        progress: Arc::new(Count(context.progress().clone())),
+        cancel: cancel.clone(),
+    }
+}
+
+/// Keeps checkpoints in the job's row.
+struct Row {
+    keeper: crate::jobs::Keeper,
+    frozen: Option<Frozen>,
+}
+
+#[async_trait]
+impl CheckpointSink for Row {
+    async fn still_ours(&self) -> Result<()> {
+        self.keeper.still_ours()
+    }
+
+    async fn save(&self, checkpoint: &Checkpoint, _part: &PartRecord) -> Result<()> {
+        let Some(frozen) = self.frozen.clone() else { return Ok(()) };
+        self.keeper.save(&Mark { frozen, engine: Some(checkpoint.clone()) }).await
+    }
+}
+
+/// Tells the job's progress.
+struct Count(Progressing);
+
+impl Progress for Count {
+    fn at(&self, so_far: SoFar) {
+        self.0.update(|progress| {
+            if so_far.phase == Phase::Packing {
+                progress.done = so_far.files;
+                progress.bytes_done = so_far.bytes;
+            }
+        });
+    }
+}

@@ -1,0 +1,76 @@
+//! The places that the settings name, opened.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use secrecy::SecretString;
+
+use crate::{
+    adapters::{
+        local_files::{LocalFiles, Mounts},
+        s3::{AddressStyle, S3, S3Config},
+    },
+    config::{Config, FileStore, S3Store, StoreUse},
+    error::{Error, Result, Violation},
+    ports::{
+        shelves::{Shelf, Shelves},
+        storage::{ObjectPath, ObjectSource, ObjectStore},
+    },
+};
+
+/// Opens every configured place. A folder that is not there stops the start: nobody would notice later.
+pub(super) fn build(config: &Config) -> Result<Shelves> {
+    let storage = &config.storage;
+    let mut sources: BTreeMap<String, Shelf<dyn ObjectSource>> = BTreeMap::new();
+    let mut destinations: BTreeMap<String, Shelf<dyn ObjectStore>> = BTreeMap::new();
+    for root in &storage.sources {
+        let store: Arc<dyn ObjectSource> = Arc::new(LocalFiles::open(&root.path, Mounts::Stay)?);
+        sources.insert(root.name.clone(), Shelf { store, folder: ObjectPath::ROOT });
+    }
+    for root in &storage.destinations {
+        let store: Arc<dyn ObjectStore> = Arc::new(LocalFiles::create(&root.path)?);
+        destinations.insert(root.name.clone(), Shelf { store, folder: ObjectPath::ROOT });
+    }
+    for store in &storage.s3_stores {
+        let (bucket, folder) = (bucket(store)?, folder(store)?);
+        if store.serves(StoreUse::Source) {
+            sources.insert(store.name.clone(), Shelf { store: Arc::new(bucket.clone()), folder: folder.clone() });
+        }
+        if store.serves(StoreUse::Destination) {
+            destinations.insert(store.name.clone(), Shelf { store: Arc::new(bucket), folder });
+        }
+    }
+    Ok(Shelves { sources, destinations, own: own(config)? })
+}
+
+fn own(config: &Config) -> Result<Shelf<dyn ObjectStore>> {
+    match &config.storage.files {
+        FileStore::Local => {
+            let store = Arc::new(LocalFiles::create(&config.server.data.join("files"))?);
+            Ok(Shelf { store, folder: ObjectPath::ROOT })
+        }
+        FileStore::S3(name) => {
+            let found = config.storage.s3_stores.iter().find(|store| store.name == *name);
+            let missing =
+                || Violation::new("GANGWAY_FILES", format!("There is no store `{name}` in GANGWAY_S3_STORES."));
+            let store = found.ok_or_else(missing)?;
+            Ok(Shelf { store: Arc::new(bucket(store)?), folder: folder(store)? })
+        }
+    }
+}
+
+fn folder(store: &S3Store) -> Result<ObjectPath> {
+    ObjectPath::from_text(store.prefix.trim_matches('/'))
+        .map_err(|_bad| Error::violation("GANGWAY_S3_STORES", format!("The prefix of `{}` is not a path.", store.name)))
+}
+
+fn bucket(store: &S3Store) -> Result<S3> {
+    Ok(S3::new(&S3Config {
+        endpoint: store.endpoint.clone(),
+        region: store.region.clone(),
+        bucket: store.bucket.clone(),
+        style: AddressStyle::Path,
+        access_key: SecretString::from(store.access_key_id.expose().to_owned()),
+        secret_key: SecretString::from(store.secret_access_key.expose().to_owned()),
+        session_token: None,
+    })?)
+}
