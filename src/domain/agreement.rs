@@ -409,7 +409,13 @@ mod tests {
     }
 
     fn notice(notice_days: u16, final_service_on: NaiveDate) -> TerminationNotice {
-        TerminationNotice { received_on: day(1), channel: NoticeChannel::Letter, notice_days, final_service_on }
+        TerminationNotice {
+            received_on: day(1),
+            channel: NoticeChannel::Letter,
+            notice_days,
+            final_service_on,
+            short_notice_reason: None,
+        }
     }
 
     #[test]
