@@ -110,14 +110,12 @@ fn place(row: event::Model, frontier: &mut Frontier, subtrees: &mut Vec<Json>) -
 async fn write(tx: &Tx, lines: Vec<Json>, subtrees: Vec<Json>, frontier: &Frontier) -> Result<()> {
     let (lines, subtrees) = (Json::Array(lines), Json::Array(subtrees));
     let (size, edge) = (stored(frontier.size()), frontier.to_bytes());
-    match tx.get_database_backend() {
-        DbBackend::Postgres => run(tx, WRITE_POSTGRES, [lines.into(), subtrees.into(), size.into(), edge.into()]).await,
-        _ => {
-            run(tx, PLACE_SQLITE, [lines.into()]).await?;
-            run(tx, KEEP_SQLITE, [subtrees.into()]).await?;
-            run(tx, GROW_SQLITE, [size.into(), edge.into()]).await
-        }
+    if tx.get_database_backend() == DbBackend::Postgres {
+        return run(tx, WRITE_POSTGRES, [lines.into(), subtrees.into(), size.into(), edge.into()]).await;
     }
+    run(tx, PLACE_SQLITE, [lines.into()]).await?;
+    run(tx, KEEP_SQLITE, [subtrees.into()]).await?;
+    run(tx, GROW_SQLITE, [size.into(), edge.into()]).await
 }
 
 async fn run<const N: usize>(tx: &Tx, sql: &str, values: [Value; N]) -> Result<()> {
