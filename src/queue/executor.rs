@@ -96,7 +96,11 @@ impl Executor {
     fn start(self: &Arc<Self>, claimed: Claimed, slot: Slot) {
         let signals = Signals { drain: self.draining.clone(), ..Signals::default() };
         let lease = claimed.lease;
-        self.running().insert(lease.job, Running { fence: lease.fence, signals: signals.clone() });
+        let now = Running { fence: lease.fence, signals: signals.clone() };
+        if let Some(before) = self.running().insert(lease.job, now) {
+            // An earlier run of this very process was rescued, claimed by it again, and does not know yet.
+            before.signals.lost.cancel();
+        }
         let span =
             tracing::info_span!("job", job.id = %lease.job, job.kind = %claimed.job.kind, job.fence = lease.fence);
         let executor = Arc::clone(self);

@@ -35,9 +35,6 @@ mod ticker;
 mod wake;
 mod worker;
 
-#[cfg(test)]
-mod tests;
-
 pub use self::{
     carrier::{Background, Queue},
     settings::Settings,

@@ -20,8 +20,9 @@ const TICK: Duration = Duration::from_millis(250);
 /// The row is written at most this often: a job that reports all the time would otherwise bloat its table.
 const SAVE: Duration = Duration::from_secs(2);
 
-/// Passes on what the task of `context` says until `over`, then the last of it.
-pub(super) async fn report(queue: Queue, context: Arc<TaskContext>, over: CancellationToken) {
+/// Passes on what the task of `context` says until `over`, then gives the last of it, which goes into the row
+/// together with the job's end.
+pub(super) async fn report(queue: Queue, context: Arc<TaskContext>, over: CancellationToken) -> Option<Progress> {
     let mut changes = context.progress().watch();
     let mut reporter = Reporter::new(queue, &context);
     loop {
@@ -41,7 +42,7 @@ pub(super) async fn report(queue: Queue, context: Arc<TaskContext>, over: Cancel
         }
     }
     reporter.look(context.progress().get());
-    reporter.save().await;
+    reporter.unsaved
 }
 
 struct Reporter<'a> {

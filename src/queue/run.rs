@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     app::job::worker,
-    domain::job::{Claimed, JobKind, Lease, Outcome},
+    domain::job::{Claimed, JobKind, Lease, Outcome, Progress},
     error::Result,
     jobs::{Signals, TaskContext},
 };
@@ -28,20 +28,18 @@ impl Executor {
     pub(super) async fn run(&self, claimed: Claimed, signals: Signals) {
         let (lease, kind, began) = (claimed.lease, claimed.job.kind, Instant::now());
         tracing::info!(job.attempt = claimed.job.attempt, "job started");
-        let outcome = match TaskContext::open(self.app.clone(), claimed, signals).await {
-            Ok(context) => self.perform(Arc::new(context)).await,
-            Err(error) => Some(outcome_of(&error)),
-        };
+        let context = Arc::new(TaskContext::new(self.app.clone(), claimed, signals));
+        let outcome = self.perform(context).await;
         metrics::histogram!("gangway_job_run_seconds", "kind" => kind.as_str()).record(began.elapsed().as_secs_f64());
         match outcome {
-            Some(outcome) => self.finish(lease, kind, outcome).await,
+            Some((outcome, progress)) => self.finish(lease, kind, outcome, progress).await,
             None => fenced(kind),
         }
     }
 
-    /// The outcome of the task; `None` when the job was taken away from it.
-    async fn perform(&self, context: Arc<TaskContext>) -> Option<Outcome> {
-        let Some(task) = self.registry.find(context.job().kind) else { return Some(Outcome::HandBack) };
+    /// The outcome of the task and the progress that is not saved yet; `None` when the job was taken away.
+    async fn perform(&self, context: Arc<TaskContext>) -> Option<(Outcome, Option<Progress>)> {
+        let Some(task) = self.registry.find(context.job().kind) else { return Some((Outcome::HandBack, None)) };
         let over = CancellationToken::new();
         let reporting = tokio::spawn(report(self.queue.clone(), Arc::clone(&context), over.clone()));
         let signals = context.signals().clone();
@@ -53,10 +51,11 @@ impl Executor {
             () = self.grace_over.cancelled() => Some(stop(work).await.unwrap_or(Outcome::HandBack)),
         };
         over.cancel();
-        if let Err(error) = reporting.await {
-            tracing::error!(error = %error, "the last progress was not saved");
-        }
-        outcome
+        let unsaved = reporting.await.unwrap_or_else(|error| {
+            tracing::error!(error = %error, "the last progress is lost");
+            None
+        });
+        Some((outcome?, unsaved))
     }
 
     /// Waits until the job was taken away and the task has had its time to stop.
@@ -67,10 +66,10 @@ impl Executor {
 
     /// Says that the run ended. While the database is away it tries on: the fence makes that safe, and a
     /// result that is not said is work done twice.
-    async fn finish(&self, lease: Lease, kind: JobKind, outcome: Outcome) {
+    async fn finish(&self, lease: Lease, kind: JobKind, outcome: Outcome, progress: Option<Progress>) {
         let deadline = Instant::now() + self.settings().finish_within;
         loop {
-            match worker::finish(&self.app, lease, outcome.clone()).await {
+            match worker::finish(&self.app, lease, outcome.clone(), progress.as_ref()).await {
                 Ok(Some(state)) => {
                     tracing::info!(job.state = %state, "job ended");
                     let labels = [("kind", kind.as_str()), ("state", state.as_str())];

@@ -107,20 +107,33 @@ pub async fn begin<'a>(app: &'a App, actor: &'a Actor, lease: Lease) -> Result<O
     Ok(store::job::hold(deed.tx(), lease).await?.map(|_| deed))
 }
 
-/// Ends the run of `lease` with `outcome` and gives the job's new state; `None` when the lease is void.
+/// Ends the run of `lease` with `outcome`, and with its last `progress` if that is not saved yet. Gives the
+/// job's new state; `None` when the lease is void.
 ///
 /// # Errors
 /// Those of the database; nothing has changed then, and the call may be repeated.
-pub async fn finish(app: &App, lease: Lease, outcome: Outcome) -> Result<Option<JobState>> {
+pub async fn finish(
+    app: &App,
+    lease: Lease,
+    outcome: Outcome,
+    progress: Option<&Progress>,
+) -> Result<Option<JobState>> {
     let actor = Actor::system();
     let deed = app.begin(&actor).await?;
     let Some(running) = store::job::hold(deed.tx(), lease).await? else { return Ok(None) };
     let settlement = settle(running.standing, outcome, random(app));
-    end(deed, lease, &running, &settlement).await
+    end(deed, lease, &running, &settlement, progress).await
 }
 
-async fn end(mut deed: Deed<'_>, lease: Lease, running: &Running, settlement: &Settlement) -> Result<Option<JobState>> {
-    let Some(state) = store::job::settle(deed.tx(), lease, settlement, deed.now()).await? else { return Ok(None) };
+async fn end(
+    mut deed: Deed<'_>,
+    lease: Lease,
+    running: &Running,
+    settlement: &Settlement,
+    progress: Option<&Progress>,
+) -> Result<Option<JobState>> {
+    let settled = store::job::settle(deed.tx(), lease, settlement, progress, deed.now()).await?;
+    let Some(state) = settled else { return Ok(None) };
     if settlement.verb == Verb::Stop {
         store::job::cancel_targets(deed.tx(), lease.job, deed.now()).await?;
     }
@@ -151,7 +164,7 @@ pub async fn rescue(app: &App) -> Result<Vec<(JobId, JobState)>> {
         let deed = app.begin(&actor).await?;
         let Some(running) = store::job::hold_expired(deed.tx(), lease).await? else { continue };
         let settlement = crashed(running.standing.crash_count, running.standing.is_cancel_requested);
-        if let Some(state) = end(deed, lease, &running, &settlement).await? {
+        if let Some(state) = end(deed, lease, &running, &settlement, None).await? {
             rescued.push((lease.job, state));
         }
     }

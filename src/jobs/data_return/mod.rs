@@ -68,6 +68,5 @@ pub use inventory::{Frozen, freeze};
 pub use order::{Format, Order, Place, Slug, Source};
 pub use package::Package;
 pub use run::{discard, pack};
-pub use verify::verify;
 pub use task::ReturnTask;
-pub use verify::{verify, verify_deeply};
+pub use verify::verify;

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use super::{Progressing, Signals};
 use crate::{
@@ -30,18 +31,16 @@ pub struct TaskContext {
     checkpoint: Option<Value>,
     signals: Signals,
     progress: Progressing,
+    /// Set once the targets were counted, which a job without targets never pays for.
+    counted: OnceCell<()>,
 }
 
 impl TaskContext {
     /// The context of a job that was just claimed.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn open(app: App, claimed: Claimed, signals: Signals) -> Result<Self> {
-        let Claimed { mut job, lease, checkpoint } = claimed;
-        job.progress.targets = target::count(&app, job.id).await?;
+    pub fn new(app: App, claimed: Claimed, signals: Signals) -> Self {
+        let Claimed { job, lease, checkpoint } = claimed;
         let progress = Progressing::new(job.progress.clone());
-        Ok(Self { app, job, lease, checkpoint, signals, progress })
+        Self { app, job, lease, checkpoint, signals, progress, counted: OnceCell::new() }
     }
 
     /// The application.
@@ -112,9 +111,7 @@ impl TaskContext {
     pub async fn add_targets(&self, targets: Vec<NewTarget>) -> Result<()> {
         let held = target::add(&self.app, self.lease, self.job.client_id, targets).await?;
         self.held(held.then_some(()))?;
-        let counts = target::count(&self.app, self.job.id).await?;
-        self.progress.update(|progress| progress.targets = counts);
-        Ok(())
+        self.count().await
     }
 
     /// Targets in one of `states` behind `position`, in order, at most `limit`.
@@ -126,8 +123,18 @@ impl TaskContext {
     }
 
     /// How many targets stand where.
-    pub fn target_counts(&self) -> TargetCounts {
-        self.progress.get().targets
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn target_counts(&self) -> Result<TargetCounts> {
+        self.counted.get_or_try_init(|| self.count()).await?;
+        Ok(self.progress.get().targets)
+    }
+
+    async fn count(&self) -> Result<()> {
+        let counts = target::count(&self.app, self.job.id).await?;
+        self.progress.update(|progress| progress.targets = counts);
+        Ok(())
     }
 
     /// Takes one target a step on and gives it as it stands then.
@@ -135,6 +142,7 @@ impl TaskContext {
     /// # Errors
     /// `Conflict` when the job was taken away or the target's state does not allow the step.
     pub async fn step(&self, target: JobTargetId, verb: TargetVerb, report: Report) -> Result<Target> {
+        self.counted.get_or_try_init(|| self.count()).await?;
         let stepped = target::step(&self.app, self.lease, self.job.kind, target, verb, report).await?;
         let (before, target) = self.held(stepped)?;
         self.progress.update(|progress| progress.targets.shift(before, target.state));

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, Value};
 use super::states;
 use crate::{
     clock::Instant,
-    domain::job::{JobState, Lease, RunAt, Settlement},
+    domain::job::{JobState, Lease, Progress, RunAt, Settlement},
     error::{Error, Result},
     ids::JobId,
     store::{
@@ -17,17 +17,24 @@ use crate::{
     },
 };
 
-/// Ends the run of `lease` as `settlement` says and gives the job's new state; `None` when the lease is
-/// void, and then nothing has changed.
+/// Ends the run of `lease` as `settlement` says, with its last `progress` if that is not saved yet, and gives
+/// the job's new state; `None` when the lease is void, and then nothing has changed.
 ///
 /// # Errors
 /// Those of the database; `Internal` for a settlement that no running job can take, which is a bug.
-pub(crate) async fn settle(tx: &Tx, lease: Lease, settlement: &Settlement, at: Instant) -> Result<Option<JobState>> {
+pub(crate) async fn settle(
+    tx: &Tx,
+    lease: Lease,
+    settlement: &Settlement,
+    progress: Option<&Progress>,
+    at: Instant,
+) -> Result<Option<JobState>> {
     let dialect = Dialect::of(tx.get_database_backend());
     let state = settlement.state().map_err(Error::internal)?;
     let sql = format!(
         "UPDATE job SET state = $3, run_at = {run_at}, hinted_at = NULL, worker = NULL, lease_until = NULL, \
-         attempt = attempt - $5, crash_count = $6, result = $7, error = $8, finished_at = $9 \
+         attempt = attempt - $5, crash_count = $6, result = $7, error = $8, finished_at = $9, \
+         progress = COALESCE($10, progress) \
          WHERE id = $1 AND fence = $2 AND state = '{running}'",
         run_at = dialect.after("$4"),
         running = JobState::Running,
@@ -37,7 +44,7 @@ pub(crate) async fn settle(tx: &Tx, lease: Lease, settlement: &Settlement, at: I
         RunAt::After(pause) => pause,
     };
     let error = settlement.error.as_ref().map(to_json).transpose()?;
-    let values: [Value; 9] = [
+    let values: [Value; 10] = [
         lease.job.uuid().into(),
         lease.fence.into(),
         state.as_str().into(),
@@ -47,6 +54,7 @@ pub(crate) async fn settle(tx: &Tx, lease: Lease, settlement: &Settlement, at: I
         settlement.result.clone().into(),
         error.into(),
         state.is_terminal().then_some(at).into(),
+        progress.map(to_json).transpose()?.into(),
     ];
     let changed = tx.execute_raw(dialect.statement(sql, values)).await?.rows_affected();
     Ok((changed == 1).then_some(state))

@@ -50,6 +50,9 @@ pub(crate) async fn add_targets(
     targets: Vec<NewTarget>,
     at: Instant,
 ) -> Result<()> {
+    if targets.is_empty() {
+        return Ok(());
+    }
     let last: Option<Option<i32>> = Entity::find()
         .select_only()
         .column_as(Column::Position.max(), "last")

@@ -55,7 +55,7 @@ async fn take(db: &Db, by: &Claimant, pick: Pick) -> Option<Claimed> {
 async fn end(db: &Db, lease: Lease, outcome: Outcome) -> Option<JobState> {
     let tx = db.begin().await.unwrap();
     let state = match hold(&tx, lease).await.unwrap() {
-        Some(running) => settle(&tx, lease, &decide(running.standing, outcome, 0.0), now()).await.unwrap(),
+        Some(running) => settle(&tx, lease, &decide(running.standing, outcome, 0.0), None, now()).await.unwrap(),
         None => None,
     };
     tx.commit().await.unwrap();
@@ -67,7 +67,7 @@ async fn crash(db: &Db, id: JobId) -> JobState {
     let lease = leases.into_iter().find(|lease| lease.job == id).unwrap();
     let tx = db.begin().await.unwrap();
     let standing = hold_expired(&tx, lease).await.unwrap().unwrap().standing;
-    let state = settle(&tx, lease, &crashed(standing.crash_count, false), now()).await.unwrap().unwrap();
+    let state = settle(&tx, lease, &crashed(standing.crash_count, false), None, now()).await.unwrap().unwrap();
     tx.commit().await.unwrap();
     state
 }

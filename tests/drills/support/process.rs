@@ -1,0 +1,133 @@
+//! Worker processes: this very program, started once more as a worker.
+
+use std::{
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use gangway::{
+    config::{Hints, Secret},
+    jobs::Registry,
+    queue::{Queue, Settings, Worker},
+    reconcile,
+};
+use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::{lab::Lab, stack};
+
+/// Where a worker process reads what it is.
+const VARIABLE: &str = "GANGWAY_DRILL_WORKER";
+
+/// What a worker process is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    pub(crate) database: String,
+    pub(crate) redis: Option<String>,
+    pub(crate) prefix: String,
+    pub(crate) hints: String,
+    pub(crate) slots: u32,
+    pub(crate) grace_ms: u64,
+    pub(crate) log: PathBuf,
+}
+
+/// Short times, so that a drill takes seconds.
+pub(crate) const LEASE: Duration = Duration::from_secs(2);
+
+impl Plan {
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            hints: match self.hints.as_str() {
+                "redis" => Hints::Redis,
+                "memory" => Hints::Memory,
+                _ => Hints::Poll,
+            },
+            redis_url: self.redis.clone().map(Secret::new),
+            prefix: self.prefix.clone(),
+            slots: self.slots,
+            lease: LEASE,
+            beat: LEASE / 6,
+            tick: Duration::from_millis(500),
+            rehint: Duration::from_secs(2),
+            patience: Duration::from_secs(1),
+            lost_grace: Duration::from_secs(1),
+            reconcile_every: Duration::from_millis(300),
+            ..Settings::default()
+        }
+    }
+}
+
+/// Runs as a worker until SIGTERM, when this process was started as one.
+pub(crate) async fn be_a_worker() {
+    let Ok(plan) = std::env::var(VARIABLE) else { return };
+    let plan: Plan = serde_json::from_str(&plan).unwrap();
+    let queue = Queue::open(plan.settings()).unwrap();
+    let app = stack::app(stack::connect(&plan.database).await, queue.hints());
+    let _background = queue.start(&app);
+    let worker = Worker::start(&queue, &app, Registry::default().with(Lab { log: plan.log.clone() }));
+    let stop = CancellationToken::new();
+    let repair = reconcile::start(app, queue, stop.clone());
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap();
+    terminate.recv().await;
+    worker.drain(Duration::from_millis(plan.grace_ms)).await;
+    stop.cancel();
+    repair.await.unwrap();
+}
+
+/// A running worker process, ended with this value.
+pub(crate) struct WorkerProcess {
+    child: Child,
+}
+
+impl WorkerProcess {
+    pub(crate) fn start(plan: &Plan) -> Self {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["a_worker_process", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+            .env(VARIABLE, serde_json::to_string(plan).unwrap())
+            .stdout(Stdio::null())
+            .stderr(if std::env::var_os("DRILL_OUTPUT").is_some() { Stdio::inherit() } else { Stdio::null() })
+            .spawn()
+            .unwrap();
+        Self { child }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Ends it without a word.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn wait(mut self, longest: Duration) -> ExitStatus {
+        let deadline = Instant::now() + longest;
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the worker does not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

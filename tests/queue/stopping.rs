@@ -1,0 +1,96 @@
+//! How jobs stop before their end.
+
+use std::time::{Duration, Instant};
+
+use sea_orm::ConnectionTrait;
+
+use crate::{
+    LONG, on_every_stack,
+    support::lab::{self, Args},
+};
+
+on_every_stack! {
+    async fn a_drain_waits_for_what_runs(site) {
+        let stack = &site.stack;
+        let job = stack.order_one(&Args { ms: 600, ..Args::default() }, |_| {}).await;
+        let working = site.work();
+        stack.runs(1).await;
+        stack.order(1, &Args::default()).await;
+        working.end(LONG).await;
+        assert_eq!(stack.row(job).await.state, "SUCCEEDED");
+        let states = stack.states().await;
+        let runs = lab::runs(&stack.log());
+        // The second may have come in before the drain began; if not, it still waits.
+        assert!(states.get("SUCCEEDED") == Some(&runs), "{states:?} {runs}");
+    }
+
+    async fn a_task_with_a_checkpoint_hands_back_at_once_and_goes_on_elsewhere(site) {
+        let stack = &site.stack;
+        let job = stack.order_one(&Args { ms: 2_000, resumes: true, ..Args::default() }, |_| {}).await;
+        let working = site.work();
+        stack.runs(1).await;
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        let began = Instant::now();
+        working.end(LONG).await;
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        let row = stack.row(job).await;
+        assert_eq!((row.state.as_str(), row.attempt, row.crash_count), ("QUEUED", 0, 0));
+        assert!(row.checkpoint.unwrap()["worked_ms"].as_u64().unwrap() >= 500);
+        let working = site.work();
+        let began = Instant::now();
+        stack.all_over(LONG).await;
+        assert!(began.elapsed() < Duration::from_millis(1_900), "it did not start over: {:?}", began.elapsed());
+        assert_eq!(stack.row(job).await.attempt, 1);
+        stack.assert_consistent().await;
+        working.end(LONG).await;
+    }
+
+    async fn what_outlasts_the_grace_period_is_given_back(site) {
+        let stack = &site.stack;
+        let job = stack.order_one(&Args { ms: 10_000, is_deaf: true, ..Args::default() }, |_| {}).await;
+        let working = site.work();
+        stack.runs(1).await;
+        let began = Instant::now();
+        working.end(Duration::from_millis(300)).await;
+        assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+        let row = stack.row(job).await;
+        assert_eq!((row.state.as_str(), row.attempt, row.crash_count), ("QUEUED", 0, 0));
+        assert_eq!(stack.story(job).await, ["job.queued", "job.started", "job.handed_back"]);
+    }
+
+    async fn a_run_whose_job_was_taken_away_is_ended_and_changes_nothing(site) {
+        let stack = &site.stack;
+        let job = stack.order_one(&Args { ms: 20_000, is_deaf: true, ..Args::default() }, |_| {}).await;
+        let working = site.work();
+        stack.runs(1).await;
+        // As if another worker had claimed it after a rescue.
+        let other = "UPDATE job SET fence = fence + 1, worker = 'wrk_other', lease_until = '2999-01-01T00:00:00+00:00'";
+        stack.app.db().write().execute_unprepared(other).await.unwrap();
+        stack.order(3, &Args { ms: 100, ..Args::default() }).await;
+        stack.runs(4).await;
+        // Its heart-beat tells it, and after the grace for that its slot is free: draining has nothing to wait for.
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        let began = Instant::now();
+        working.end(LONG).await;
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        let row = stack.row(job).await;
+        assert_eq!((row.state.as_str(), row.fence, row.worker.as_deref()), ("RUNNING", 2, Some("wrk_other")));
+        assert_eq!(stack.story(job).await, ["job.queued", "job.started"]);
+    }
+
+    async fn a_run_that_its_own_process_claimed_again_is_ended(site) {
+        let stack = &site.stack;
+        let job = stack.order_one(&Args { ms: 4_000, is_deaf: true, ..Args::default() }, |_| {}).await;
+        let working = site.work();
+        stack.runs(1).await;
+        // As if the process had stood still for longer than its lease and somebody else had repaired that.
+        let rescued = "UPDATE job SET state = 'QUEUED', worker = NULL, lease_until = NULL, attempt = 0";
+        stack.app.db().write().execute_unprepared(rescued).await.unwrap();
+        stack.runs(2).await;
+        stack.all_over(LONG).await;
+        working.end(LONG).await;
+        let row = stack.row(job).await;
+        assert_eq!((row.state.as_str(), row.fence), ("SUCCEEDED", 2));
+        assert_eq!(row.result.unwrap()["fence"], 2, "the run that holds it said so");
+    }
+}
