@@ -1,40 +1,221 @@
-//! The commands of `gangway`.
+//! The commands of `gangway`: arguments, settings, and what each command does.
 //!
-//! Commands that run a process (`serve`, `worker`, `migrate`) are put together in
-//! [`startup`](crate::startup); those that only call the public API (`demo`, `watch`) speak HTTP like
-//! any other client and import nothing of the application.
+//! Commands that run a process are put together in [`startup`](crate::startup); this module only reads
+//! what they shall do, says what they did, and ends them on a signal.
 
 use std::{
+    collections::BTreeSet,
     io::{self, Write},
     process::ExitCode,
+    sync::Arc,
+    time::Duration,
 };
 
-use clap::{Parser, Subcommand};
+use anyhow::{Context, anyhow};
+use clap::{Args, Parser, Subcommand};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
 
-use crate::graphql;
+use crate::{
+    auth::development::TokenOrder,
+    clock::System,
+    config::{self, Config, Flags, LogFormat},
+    domain::role::Role,
+    graphql,
+    ids::ClientId,
+    startup,
+    telemetry::{self, Metrics},
+};
 
 /// Runs a managed service provider's client onboarding and offboarding, and proves it.
 #[derive(Debug, Parser)]
-#[command(name = "gangway", version)]
+#[command(name = "gangway", version, after_long_help = config::help())]
 struct Arguments {
+    /// A settings file in TOML; the environment wins over it.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<String>,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Answers the API, and runs jobs too unless --worker=false. What `gangway` alone does.
+    Serve(Serve),
+    /// Runs jobs.
+    Worker,
+    /// Brings the database up to date.
+    Migrate,
     /// Prints the GraphQL schema.
     Schema,
+    /// Prints a token of the development issuer.
+    Token(Token),
+}
+
+#[derive(Args, Debug, Default)]
+struct Serve {
+    /// Address and port to listen on.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// The folder for the embedded database, files and keys.
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+    /// Whether to run jobs too.
+    #[arg(long, value_name = "BOOL")]
+    worker: Option<bool>,
+}
+
+#[derive(Args, Debug)]
+struct Token {
+    /// What the bearer acts as; may be given more than once.
+    #[arg(long, value_name = "ROLE", required = true)]
+    role: Vec<String>,
+    /// The one client the bearer sees; needed for `CLIENT_CONTACT`.
+    #[arg(long, value_name = "ID")]
+    client: Option<String>,
+    /// How long it counts: 90s, 15m, 1h; up to 24h.
+    #[arg(long, default_value = "1h", value_name = "TIME")]
+    ttl: String,
+    /// Who the bearer is; the first role in lower case when left out.
+    #[arg(long, value_name = "NAME")]
+    subject: Option<String>,
+    /// The folder with the issuer's secret.
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
 }
 
 /// Runs what the arguments ask for.
 pub fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Schema => print(&graphql::sdl()),
-    };
-    match result {
+    match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&error),
+        Err(error) => {
+            drop(writeln!(io::stderr().lock(), "gangway: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut flags = Flags::new();
+    flags.extend(arguments.config.map(|file| ("GANGWAY_CONFIG", file)));
+    match arguments.command.unwrap_or(Command::Serve(Serve::default())) {
+        Command::Schema => print(&graphql::sdl()),
+        Command::Serve(serve) => {
+            flags.extend(serve.listen.map(|listen| ("GANGWAY_LISTEN", listen)));
+            flags.extend(serve.data.map(|data| ("GANGWAY_DATA", data)));
+            flags.extend(serve.worker.map(|worker| ("GANGWAY_WORKER", worker.to_string())));
+            let config = Config::load(&flags)?;
+            on_runtime(run_server(config))
+        }
+        Command::Worker => on_runtime(run_worker(Config::load(&flags)?)),
+        Command::Migrate => {
+            let config = Config::load(&flags)?;
+            on_runtime(async move { startup::migrate(&config).await.map_err(explain) })?;
+            print("The database is up to date.\n")
+        }
+        Command::Token(token) => {
+            flags.extend(token.data.clone().map(|data| ("GANGWAY_DATA", data)));
+            issue(&Config::load(&flags)?, &token)
+        }
+    }
+}
+
+fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+async fn run_server(config: Config) -> anyhow::Result<()> {
+    let metrics = observe(&config)?;
+    let listener = TcpListener::bind(config.server.listen).await;
+    let listener = listener.with_context(|| format!("cannot listen on {}", config.server.listen))?;
+    welcome(&config)?;
+    let process = startup::assemble(config).await.map_err(explain)?;
+    stop_on_signal(process.stop.clone())?;
+    process.serve(listener, metrics).await.map_err(explain)
+}
+
+async fn run_worker(config: Config) -> anyhow::Result<()> {
+    observe(&config)?;
+    let process = startup::assemble(config).await.map_err(explain)?;
+    stop_on_signal(process.stop.clone())?;
+    process.work().await;
+    Ok(())
+}
+
+fn observe(config: &Config) -> anyhow::Result<Metrics> {
+    let format = match config.log.format {
+        LogFormat::Json => telemetry::Format::Json,
+        LogFormat::Text => telemetry::Format::Text,
+    };
+    telemetry::start(format, &config.log.filter)?;
+    for warning in &config.warnings {
+        tracing::warn!(warning, "a setting is not known");
+    }
+    Ok(Metrics::start()?)
+}
+
+/// What somebody who starts it for the first time needs to know.
+fn welcome(config: &Config) -> anyhow::Result<()> {
+    let url = config.public_url();
+    let mut text = format!("Gangway answers at {url}/graphql (health: {url}/healthz).\n");
+    if config.is_dev_issuer_on() {
+        let data = config.server.data.display();
+        text += &format!("A token to try it with: gangway token --role ONBOARDING_MANAGER --data {data}\n");
+    }
+    print(&text)
+}
+
+fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!(signal = name, "stopping");
+        stop.cancel();
+    });
+    Ok(())
+}
+
+fn issue(config: &Config, token: &Token) -> anyhow::Result<()> {
+    let roles = token.role.iter().map(|role| role.parse::<Role>()).collect::<Result<BTreeSet<_>, _>>();
+    let known = || Role::ALL.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
+    let order = TokenOrder {
+        roles: roles.map_err(|_unknown| anyhow!("--role is one of {}", known()))?,
+        client: token.client.as_deref().map(str::parse::<ClientId>).transpose().context("--client is a client's id")?,
+        ttl: duration(&token.ttl)?,
+        subject: token.subject.clone(),
+        name: None,
+    };
+    let issuer = startup::access::development_issuer(config, Arc::new(System)).map_err(explain)?;
+    print(&format!("{}\n", issuer.issue(&order).map_err(explain)?))
+}
+
+fn duration(text: &str) -> anyhow::Result<Duration> {
+    let (number, unit) = text.split_at(text.len().saturating_sub(1));
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        _ => return Err(anyhow!("--ttl is a number and s, m or h: 15m")),
+    };
+    let number: u64 = number.parse().context("--ttl is a number and s, m or h: 15m")?;
+    Ok(Duration::from_secs(number.saturating_mul(seconds)))
+}
+
+/// An error of ours for the person at the keyboard.
+fn explain(error: crate::error::Error) -> anyhow::Error {
+    match error {
+        crate::error::Error::Violation(violation) => {
+            let remedy = violation.remedy.map(|remedy| format!(" {remedy}")).unwrap_or_default();
+            anyhow!("{}: {}{remedy}", violation.field, violation.message)
+        }
+        other => anyhow!(other.describe()),
     }
 }
 
@@ -42,10 +223,4 @@ fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
-}
-
-/// Says what went wrong on the error stream, causes included.
-fn complain(error: &anyhow::Error) -> ExitCode {
-    drop(writeln!(io::stderr().lock(), "gangway: {error:#}"));
-    ExitCode::FAILURE
 }

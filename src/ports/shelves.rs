@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use super::storage::{ObjectPath, ObjectSource, ObjectStore};
+use async_trait::async_trait;
+use futures_util::StreamExt;
+
+use super::storage::{
+    Facts, Fault, FaultKind, Listing, ObjectPath, ObjectSource, ObjectStore, Opened, Result, Span, Upload,
+};
 
 /// A store and the folder of it that belongs to us.
 pub struct Shelf<S: ?Sized> {
@@ -35,5 +40,52 @@ impl fmt::Debug for Shelves {
             .field("sources", &self.sources.keys())
             .field("destinations", &self.destinations.keys())
             .finish_non_exhaustive()
+    }
+}
+
+impl Default for Shelves {
+    /// No place at all: whoever asks for one is told so.
+    fn default() -> Self {
+        let store: Arc<dyn ObjectStore> = Arc::new(Nowhere);
+        let own = Shelf { store, folder: ObjectPath::ROOT };
+        Self { sources: BTreeMap::new(), destinations: BTreeMap::new(), own }
+    }
+}
+
+/// A store that has nothing and takes nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nowhere;
+
+fn nothing<T>(doing: &'static str) -> Result<T> {
+    Err(Fault::new(FaultKind::Unsupported, doing, "", "no store is configured"))
+}
+
+#[async_trait]
+impl ObjectSource for Nowhere {
+    fn list(&self, _folder: &ObjectPath) -> Listing {
+        futures_util::stream::iter([nothing("list")]).boxed()
+    }
+
+    async fn stat(&self, _path: &ObjectPath) -> Result<Facts> {
+        nothing("stat")
+    }
+
+    async fn open(&self, _path: &ObjectPath, _span: Span) -> Result<Opened> {
+        nothing("open")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Nowhere {
+    async fn begin(&self, _path: &ObjectPath) -> Result<Box<dyn Upload>> {
+        nothing("begin")
+    }
+
+    async fn delete(&self, _path: &ObjectPath) -> Result<()> {
+        nothing("delete")
+    }
+
+    async fn sweep(&self, _folder: &ObjectPath) -> Result<u64> {
+        nothing("sweep")
     }
 }

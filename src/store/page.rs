@@ -6,7 +6,7 @@ use chrono::DateTime;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait, Select,
-    sea_query::{Expr, ExprTrait, Func, OverStatement, Query, WindowStatement},
+    sea_query::{Expr, ExprTrait, Func, Query, WindowStatement},
 };
 use uuid::Uuid;
 

@@ -65,6 +65,7 @@ on_every_stack! {
         let working = site.work();
         // As if the process that ordered it had died between its commit and the hint.
         let silent = gangway::app::App::new(gangway::app::Parts {
+            shelves: gangway::ports::shelves::Shelves::default(),
             hints: std::sync::Arc::new(gangway::ports::hints::NoHints),
             ..stack.app.parts().clone()
         });

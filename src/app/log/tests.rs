@@ -37,6 +37,7 @@ impl Test {
         let clock = Manual::at(DateTime::UNIX_EPOCH);
         let signer = Signer::from_seed("gangway.test/log", &[7; 32]).unwrap();
         let parts = Parts {
+            shelves: crate::ports::shelves::Shelves::default(),
             db,
             clock: Arc::new(clock.clone()),
             ids: Arc::new(clock),

@@ -11,7 +11,7 @@ use crate::{
     clock::to_millis,
     domain::job::{
         Claimant, Claimed, Enqueued, JobKind, JobState, Lease, NewJob, NewTarget, Outcome, Pick, ProgressUnit,
-        TargetState, Verb, crashed, settle as decide,
+        TargetState, crashed, settle as decide,
     },
     error::Error,
     ids::{ActorId, JobId, WorkerId},

@@ -40,6 +40,7 @@ pub(crate) async fn connect(url: &str) -> Db {
 /// An application on `db`.
 pub(crate) fn app(db: Db, hints: Arc<dyn Hints>) -> App {
     App::new(Parts {
+        shelves: gangway::ports::shelves::Shelves::default(),
         db,
         clock: Arc::new(System),
         ids: Arc::new(System),

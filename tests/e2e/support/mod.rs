@@ -80,6 +80,7 @@ impl TestApp {
     async fn on(database: TestDatabase) -> Self {
         let clock = Manual::at(Utc.with_ymd_and_hms(2026, 3, 2, 9, 0, 0).unwrap());
         let parts = Parts {
+            shelves: gangway::ports::shelves::Shelves::default(),
             ticks: gangway::app::job::Ticks::default(),
             db: database.connect().await,
             clock: Arc::new(clock.clone()),
