@@ -1,5 +1,4 @@
 //! The committed schema is the built one, every part of it says what it is, and nothing is written twice.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{fs, path::Path};
 

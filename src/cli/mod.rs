@@ -163,7 +163,8 @@ fn welcome(config: &Config) -> anyhow::Result<()> {
     let mut text = format!("Gangway answers at {url}/graphql (health: {url}/healthz).\n");
     if config.is_dev_issuer_on() {
         let data = config.server.data.display();
-        text += &format!("A token to try it with: gangway token --role ONBOARDING_MANAGER --data {data}\n");
+        let hint = "A token to try it with: gangway token --role ONBOARDING_MANAGER --data";
+        text = format!("{text}{hint} {data}\n");
     }
     print(&text)
 }

@@ -20,7 +20,7 @@ pub struct Key {
 }
 
 /// From which end a page is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
     /// The first rows after a key.
     First,
@@ -29,7 +29,7 @@ pub enum End {
 }
 
 /// What part of a list is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Window {
     /// How many rows, from 1 to [`LIMIT_MAX`].
     pub limit: u32,

@@ -189,7 +189,6 @@ ids! {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use std::collections::HashSet;
 
     use super::*;

@@ -8,6 +8,7 @@
 //! been well.
 //! To add a repair, add a module with a function that looks and mends, and call it from the round.
 
+mod expiry;
 mod health;
 mod jobs;
 
@@ -52,6 +53,7 @@ async fn round(app: &App, queue: &Queue, is_well: bool) {
     }
     jobs::hint(app, queue).await;
     jobs::watch(app).await;
+    expiry::end_due(app).await;
     queue.tidy().await;
 }
 

@@ -41,12 +41,11 @@ pub fn authenticator(config: &Config, app: &App, clock: Arc<dyn Clock>) -> Resul
 /// # Errors
 /// `Violation` when the secret is too short or others can read it; `Internal` when its file cannot be used.
 pub fn development_issuer(config: &Config, clock: Arc<dyn Clock>) -> Result<DevelopmentIssuer> {
-    let secret = match &config.auth.dev_secret {
-        Some(secret) => Secret::new(secret.expose().into())?,
-        None => {
-            fs::create_dir_all(&config.server.data).map_err(|error| unreadable(&config.server.data, &error))?;
-            Secret::load_or_create(&config.server.data.join(SECRET_FILE))?
-        }
+    let secret = if let Some(secret) = &config.auth.dev_secret {
+        Secret::new(secret.expose().into())?
+    } else {
+        fs::create_dir_all(&config.server.data).map_err(|error| unreadable(&config.server.data, &error))?;
+        Secret::load_or_create(&config.server.data.join(SECRET_FILE))?
     };
     Ok(DevelopmentIssuer::new(secret, clock))
 }

@@ -117,10 +117,9 @@ fn signed(client: ClientId, kind: AgreementKind) -> Select<Entity> {
 ///
 /// # Errors
 /// Those of the database.
-#[expect(dead_code, reason = "the data return asks for it when it plans")]
-pub(crate) async fn return_terms(tx: &Tx, client: ClientId) -> Result<Option<ReturnTerms>> {
+pub(crate) async fn return_terms(db: &impl ConnectionTrait, client: ClientId) -> Result<Option<ReturnTerms>> {
     let select = signed(client, AgreementKind::ServiceAgreement).order_by_desc(Column::SignedAt);
-    let found = select.order_by_desc(Column::Id).all(tx).await?.into_iter().map(domain).collect::<Result<Vec<_>>>()?;
+    let found = select.order_by_desc(Column::Id).all(db).await?.into_iter().map(domain).collect::<Result<Vec<_>>>()?;
     let terms = |agreement: Agreement| match agreement.details {
         AgreementDetails::ServiceAgreement(details) => details.data_return,
         AgreementDetails::Sla(_) | AgreementDetails::Sow(_) | AgreementDetails::TerminationNotice(_) => None,

@@ -17,6 +17,7 @@ use crate::{
         gate::{ChecklistLine, DecisionLine, ExceptionLine, FactLine, HoldingLine, Situation, StepLine},
         holding::HoldingDetails,
         role::Role,
+        step::Step,
     },
     error::Result,
     ids::{ClientId, EngagementId, StepId},
@@ -70,10 +71,9 @@ pub(crate) async fn of_clients(
     holdings(db, &ids, &mut situations).await?;
     recipient_keys(db, &ids, &mut situations).await?;
     let roles_held = roles_held(db).await?;
-    for situation in situations.values_mut() {
-        situation.roles_held.clone_from(&roles_held);
-    }
-    Ok(situations.into_iter().map(|(id, situation)| (id.into(), situation)).collect())
+    let complete =
+        |(id, situation): (Uuid, Situation)| (id.into(), Situation { roles_held: roles_held.clone(), ..situation });
+    Ok(situations.into_iter().map(complete).collect())
 }
 
 type Situations = HashMap<Uuid, Situation>;
@@ -187,17 +187,13 @@ async fn steps(db: &impl ConnectionTrait, engagements: &[Uuid]) -> Result<HashMa
     let ids: Vec<StepId> = steps.values().flatten().map(|step| step.id).collect();
     let mut checklists = store::step::checklist::of_steps(db, &scope, &ids).await?;
     let mut proofs = proofs(db, &ids).await?;
-    let mut lists = HashMap::new();
-    for (engagement, steps) in steps {
-        let line = |step: &_| {
-            let mut line = StepLine::of(step);
-            line.checklist = checklists.remove(&line.id).unwrap_or_default().iter().map(ChecklistLine::of).collect();
-            proofs.remove(&line.id).unwrap_or_default().iter().for_each(|details| line.prove(details));
-            line
-        };
-        lists.insert(engagement.uuid(), steps.iter().map(line).collect());
-    }
-    Ok(lists)
+    let mut line = |step: &Step| {
+        let mut line = StepLine::of(step);
+        line.checklist = checklists.remove(&line.id).unwrap_or_default().iter().map(ChecklistLine::of).collect();
+        proofs.remove(&line.id).unwrap_or_default().iter().for_each(|details| line.prove(details));
+        line
+    };
+    Ok(steps.into_iter().map(|(id, steps)| (id.uuid(), steps.iter().map(&mut line).collect())).collect())
 }
 
 async fn proofs(db: &impl ConnectionTrait, steps: &[StepId]) -> Result<HashMap<StepId, Vec<EvidenceDetails>>> {

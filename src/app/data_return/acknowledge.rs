@@ -74,12 +74,15 @@ fn check_digest(job: &Job, given: &str) -> Result<()> {
 async fn judge(deed: &mut Deed<'_>, mut line: Holding, verdict: Verdict) -> Result<()> {
     let is_removed = line.state == HoldingState::Removed;
     let is_kept = matches!(&line.details, HoldingDetails::Data(data) if data.disposition.is_destroyed());
+    if line.acknowledged_at.is_some() {
+        return Err(Error::state("This return was acknowledged already."));
+    }
     match verdict {
         Verdict::Accepted if is_removed => {
             line.acknowledged_at = Some(deed.now());
             holding::close(deed, &mut line).await
         }
-        Verdict::Accepted if is_kept && line.acknowledged_at.is_none() => {
+        Verdict::Accepted if is_kept => {
             line.acknowledged_at = Some(deed.now());
             holding::touch(deed, &mut line).await
         }

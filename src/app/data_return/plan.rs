@@ -71,6 +71,7 @@ pub async fn plan(app: &App, actor: &Actor, request: &PlanRequest) -> Result<Pla
     let holdings = holdings(app, actor, &client, &request.holding_ids).await?;
     let keys = keys(app, actor, &client, &request.options).await?;
     destination(app, &request.options)?;
+    agreed(app, &client, &request.options).await?;
     let blockers = blockers(app, actor, &client).await?;
     let step_id = step(app, actor, &engagement).await?;
     let args = Args {
@@ -154,6 +155,18 @@ fn destination(app: &App, options: &Options) -> Result<()> {
     let names: Vec<_> = known.keys().map(String::as_str).collect();
     let violation = Violation::new("destination", format!("There is no destination `{}`.", options.destination));
     Err(violation.remedy(format!("Name one of those that are configured: {}.", names.join(", "))).into())
+}
+
+/// The format is one that a signed service agreement names.
+async fn agreed(app: &App, client: &Client, options: &Options) -> Result<()> {
+    let terms = store::agreement::return_terms(app.db().read(), client.id).await?;
+    let formats = terms.map(|terms| terms.formats).unwrap_or_default();
+    if formats.contains(&options.format) {
+        return Ok(());
+    }
+    let known: Vec<_> = formats.iter().map(|format| format.as_str()).collect();
+    let violation = Violation::new("format", format!("The format {} was not agreed.", options.format));
+    Err(violation.remedy(format!("Agreed are: {}.", known.join(", "))).into())
 }
 
 async fn blockers(app: &App, actor: &Actor, client: &Client) -> Result<Vec<Blocker>> {

@@ -133,7 +133,7 @@ impl HoldingState {
 }
 
 /// Which holdings a list holds. Empty fields allow everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HoldingFilter {
     /// Only this client's.
     pub client_id: Option<ClientId>,

@@ -1,6 +1,9 @@
 //! Engagements by id and by client; steps and checklists by what they belong to.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use async_graphql::dataloader::Loader;
 
@@ -69,7 +72,7 @@ impl Loader<EngagementsOf> for Batch {
     type Error = Shared;
 
     async fn load(&self, keys: &[EngagementsOf]) -> Result<HashMap<EngagementsOf, Page<Engagement>>, Shared> {
-        let mut windows: HashMap<Window, Vec<ClientId>> = HashMap::new();
+        let mut windows: BTreeMap<Window, Vec<ClientId>> = BTreeMap::new();
         for EngagementsOf(client, window) in keys {
             windows.entry(*window).or_default().push(*client);
         }

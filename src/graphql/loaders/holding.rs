@@ -1,6 +1,9 @@
 //! Holdings by id and by client.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use async_graphql::dataloader::Loader;
 
@@ -41,7 +44,7 @@ impl Loader<HoldingsOf> for Batch {
     type Error = Shared;
 
     async fn load(&self, keys: &[HoldingsOf]) -> Result<HashMap<HoldingsOf, Page<Holding>>, Shared> {
-        let mut asked: HashMap<(HoldingFilter, Window), Vec<ClientId>> = HashMap::new();
+        let mut asked: BTreeMap<(HoldingFilter, Window), Vec<ClientId>> = BTreeMap::new();
         for HoldingsOf(client, filter, window) in keys {
             asked.entry((filter.clone(), *window)).or_default().push(*client);
         }

@@ -49,51 +49,49 @@ impl EngagementStartInput {
     }
 }
 
-macro_rules! change_input {
-    ($(#[$doc:meta])* $name:ident { $($(#[$fdoc:meta])* $reason:ident: $ty:ty)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, InputObject)]
-        pub struct $name {
-            /// The engagement.
-            id: ID,
-            /// The revision the caller read.
-            expected_revision: i32,
-            $($(#[$fdoc])* $reason: $ty,)?
-        }
-
-        impl $name {
-            fn parse(&self) -> Result<Change> {
-                #[expect(unused_mut, unused_assignments, reason = "not every change has a reason")]
-                let mut reason = None;
-                $(reason = Some(parse("reason", &self.$reason)?);)?
-                let id = id::get(&self.id, "engagement", "id")?;
-                Ok(Change { id, expected_revision: self.expected_revision, reason })
-            }
-        }
-    };
+/// Which engagement pauses.
+#[derive(Clone, Debug, InputObject)]
+pub struct EngagementPauseInput {
+    /// The engagement.
+    id: ID,
+    /// The revision the caller read.
+    expected_revision: i32,
+    /// Why, 1 to 4,000 characters.
+    reason: String,
 }
 
-change_input! {
-    /// Which engagement pauses.
-    EngagementPauseInput {
-        /// Why, 1 to 4,000 characters.
-        reason: String
-    }
+/// Which engagement goes on.
+#[derive(Clone, Debug, InputObject)]
+pub struct EngagementResumeInput {
+    /// The engagement.
+    id: ID,
+    /// The revision the caller read.
+    expected_revision: i32,
 }
-change_input! {
-    /// Which engagement goes on.
-    EngagementResumeInput {}
+
+/// Which engagement is given up.
+#[derive(Clone, Debug, InputObject)]
+pub struct EngagementCancelInput {
+    /// The engagement.
+    id: ID,
+    /// The revision the caller read.
+    expected_revision: i32,
+    /// Why, 1 to 4,000 characters.
+    reason: String,
 }
-change_input! {
-    /// Which engagement is given up.
-    EngagementCancelInput {
-        /// Why, 1 to 4,000 characters.
-        reason: String
-    }
+
+/// Which engagement ends.
+#[derive(Clone, Debug, InputObject)]
+pub struct EngagementConcludeInput {
+    /// The engagement.
+    id: ID,
+    /// The revision the caller read.
+    expected_revision: i32,
 }
-change_input! {
-    /// Which engagement ends.
-    EngagementConcludeInput {}
+
+fn change(id: &ID, expected_revision: i32, reason: Option<&str>) -> Result<Change> {
+    let reason = reason.map(|reason| parse("reason", reason)).transpose()?;
+    Ok(Change { id: id::get(id, "engagement", "id")?, expected_revision, reason })
 }
 
 payload! {
@@ -155,7 +153,8 @@ impl EngagementMutation {
         #[graphql(desc = "Which, and why.")] input: EngagementPauseInput,
     ) -> Nullable<EngagementPausePayload> {
         let paused = async {
-            let engagement = app::engagement::pause(ctx.app(), ctx.actor()?, input.parse()?).await?;
+            let change = change(&input.id, input.expected_revision, Some(&input.reason))?;
+            let engagement = app::engagement::pause(ctx.app(), ctx.actor()?, change).await?;
             Ok(EngagementPausePayload::done(engagement.into()))
         };
         settle(paused.await)
@@ -168,7 +167,8 @@ impl EngagementMutation {
         #[graphql(desc = "Which.")] input: EngagementResumeInput,
     ) -> Nullable<EngagementResumePayload> {
         let resumed = async {
-            let engagement = app::engagement::resume(ctx.app(), ctx.actor()?, input.parse()?).await?;
+            let change = change(&input.id, input.expected_revision, None)?;
+            let engagement = app::engagement::resume(ctx.app(), ctx.actor()?, change).await?;
             Ok(EngagementResumePayload::done(engagement.into()))
         };
         settle(resumed.await)
@@ -181,7 +181,8 @@ impl EngagementMutation {
         #[graphql(desc = "Which, and why.")] input: EngagementCancelInput,
     ) -> Nullable<EngagementCancelPayload> {
         let cancelled = async {
-            let engagement = app::engagement::cancel(ctx.app(), ctx.actor()?, input.parse()?).await?;
+            let change = change(&input.id, input.expected_revision, Some(&input.reason))?;
+            let engagement = app::engagement::cancel(ctx.app(), ctx.actor()?, change).await?;
             Ok(EngagementCancelPayload::done(engagement.into()))
         };
         settle(cancelled.await)
@@ -194,7 +195,8 @@ impl EngagementMutation {
         #[graphql(desc = "Which.")] input: EngagementConcludeInput,
     ) -> Nullable<EngagementConcludePayload> {
         let concluded = async {
-            let engagement = app::engagement::conclude(ctx.app(), ctx.actor()?, input.parse()?).await?;
+            let change = change(&input.id, input.expected_revision, None)?;
+            let engagement = app::engagement::conclude(ctx.app(), ctx.actor()?, change).await?;
             Ok(EngagementConcludePayload::done(engagement.into()))
         };
         settle(concluded.await)

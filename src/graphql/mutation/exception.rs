@@ -121,7 +121,7 @@ pub struct ExceptionActionDoneInput {
     expected_revision: i32,
     /// Which of the three.
     action: ActionKind,
-    /// DONE, or NOT_APPLICABLE with a note.
+    /// DONE, or `NOT_APPLICABLE` with a note.
     #[graphql(default_with = "ActionState::Done")]
     state: ActionState,
     /// What was done, or why nothing; up to 4,000 characters.

@@ -235,7 +235,7 @@ pub struct HoldingRetainInput {
     expected_revision: i32,
     /// The clause of the contract that lets it stay, 1 to 200 characters.
     clause: String,
-    /// The granted decision (TOOL_RETENTION) about this holding.
+    /// The granted decision (`TOOL_RETENTION`) about this holding.
     decision_id: ID,
 }
 

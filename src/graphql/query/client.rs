@@ -29,7 +29,6 @@ impl ClientQuery {
     }
 
     /// The clients the caller may see, newest first. Example: `{ clients(first: 10) { nodes { name stage } } }`.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection are a standard")]
     async fn clients(
         &self,
         ctx: &Context<'_>,

@@ -20,7 +20,6 @@ pub struct DecisionQuery;
 impl DecisionQuery {
     /// The decisions the caller may see, newest first; a client's contact sees what its client is asked.
     /// Example: `{ decisions(filter: { awaitsViewer: true }) { nodes { question kind expiresAt } } }`.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection are a standard")]
     async fn decisions(
         &self,
         ctx: &Context<'_>,

@@ -38,7 +38,6 @@ impl EngagementQuery {
 
     /// The engagements the caller may see, newest first.
     /// Example: `{ engagements(filter: { states: [RUNNING] }) { nodes { client { name } targetOn } } }`.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection are a standard")]
     async fn engagements(
         &self,
         ctx: &Context<'_>,

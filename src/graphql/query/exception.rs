@@ -20,7 +20,6 @@ pub struct ExceptionQuery;
 impl ExceptionQuery {
     /// The exceptions the caller may see, newest first: the register of deviations.
     /// Example: `{ exceptions(filter: { states: [APPROVED] }) { nodes { situation expiresAt client { name } } } }`.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection are a standard")]
     async fn exceptions(
         &self,
         ctx: &Context<'_>,

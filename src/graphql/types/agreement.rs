@@ -16,6 +16,7 @@ use crate::{
 
 /// What a client and the provider have agreed in writing; one type for each kind of paper.
 #[derive(Clone, Debug, Interface)]
+#[expect(clippy::duplicated_attributes, reason = "the fields of an interface may have the same type")]
 #[graphql(
     field(name = "id", ty = "ID", desc = "Opaque id."),
     field(name = "client", ty = "Client", desc = "With whom."),

@@ -155,10 +155,7 @@ impl Client {
     ) -> async_graphql::Result<FactConnection> {
         let window = Slice::forward(first, after).window()?;
         let page = load(ctx, FactsOf(self.0.id, kind, window)).await?;
-        let total = match asks_total(ctx) {
-            true => load(ctx, FactCountOf(self.0.id, kind)).await?,
-            false => None,
-        };
+        let total = if asks_total(ctx) { load(ctx, FactCountOf(self.0.id, kind)).await? } else { None };
         Ok(FactConnection::new(page.unwrap_or_else(|| Page::empty(&window)), Total::known(total.unwrap_or_default())))
     }
 

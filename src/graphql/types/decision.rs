@@ -221,6 +221,7 @@ impl From<&decision::Delegation> for DecisionDelegation {
 
 /// What the caller may do with a decision now.
 #[derive(Clone, Copy, Debug, SimpleObject)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each thing that may be done")]
 pub struct DecisionPermissions {
     /// Whether the caller may vote.
     vote: bool,

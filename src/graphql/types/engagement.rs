@@ -167,6 +167,7 @@ impl Score {
 
 /// What the caller may do with an engagement now.
 #[derive(Clone, Copy, Debug, SimpleObject)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each thing that may be done")]
 pub struct EngagementPermissions {
     /// Whether the caller may pause it.
     pause: bool,

@@ -60,7 +60,6 @@ macro_rules! holdings {
             }
 
             impl $name {
-                #[expect(clippy::too_many_arguments, reason = "one for each field of the type")]
                 fn of(inner: holding::Holding, $($field: $ty),*) -> Holding {
                     Holding::$name(Self {
                         id: inner.id.to_string().into(),

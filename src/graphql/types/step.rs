@@ -152,6 +152,7 @@ impl Step {
 
 /// What the caller may do with a step now.
 #[derive(Clone, Copy, Debug, SimpleObject)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each thing that may be done")]
 pub struct StepPermissions {
     /// Whether the caller may give it to somebody.
     assign: bool,

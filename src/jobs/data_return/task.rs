@@ -158,7 +158,7 @@ fn format(format: DataFormat) -> Result<Format> {
     match format {
         DataFormat::BagitTar => Ok(Format::BagitTar),
         DataFormat::BagitTarZstd => Ok(Format::BagitTarZstd),
-        other => Err(Error::violation("format", format!("The format {other} cannot be made yet."))),
+        DataFormat::PlainMirror => Err(Error::violation("format", "This format cannot be made yet.")),
     }
 }
 

@@ -20,13 +20,17 @@ mod target;
 pub(crate) use self::{
     claim::{claim, has_due, reserve},
     enqueue::enqueue,
-    find::{get, get_locked},
+    find::get_locked,
     hint::{forget_hints, unhinted},
     lease::{Running, expired, hold, hold_expired, renew, save_checkpoint, save_progress, stalled},
-    settle::{cancel, request_cancel, restart, settle},
-    target::{
-        add_targets, cancel_targets, change_target, count_targets, get_target, holdings_of, list_targets, retry_targets,
-    },
+    settle::settle,
+    target::{add_targets, cancel_targets, change_target, count_targets, get_target, holdings_of, list_targets},
+};
+#[cfg(test)]
+pub(crate) use self::{
+    find::get,
+    settle::{cancel, request_cancel, restart},
+    target::retry_targets,
 };
 
 use sea_orm::{FromQueryResult, QueryResult};

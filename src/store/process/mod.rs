@@ -95,7 +95,7 @@ pub(crate) async fn load_many(db: &impl ConnectionTrait, ids: &[ProcessId]) -> R
 /// Those of the database.
 pub(crate) async fn list(db: &impl ConnectionTrait, filter: &ProcessFilter, window: &Window) -> Result<Page<Process>> {
     let keys = (process::Column::CreatedAt, process::Column::Id);
-    store::fetch(db, select(filter), keys, Sort::Oldest, window).await?.try_map(domain)
+    store::fetch(db, select(*filter), keys, Sort::Oldest, window).await?.try_map(domain)
 }
 
 /// How many processes match.
@@ -103,10 +103,10 @@ pub(crate) async fn list(db: &impl ConnectionTrait, filter: &ProcessFilter, wind
 /// # Errors
 /// Those of the database.
 pub(crate) async fn count(db: &impl ConnectionTrait, filter: &ProcessFilter) -> Result<u64> {
-    store::counted(db, select(filter)).await
+    store::counted(db, select(*filter)).await
 }
 
-fn select(filter: &ProcessFilter) -> sea_orm::Select<process::Entity> {
+fn select(filter: ProcessFilter) -> sea_orm::Select<process::Entity> {
     match filter.kind {
         Some(kind) => process::Entity::find().filter(process::Column::Kind.eq(kind.as_str())),
         None => process::Entity::find(),

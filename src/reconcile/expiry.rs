@@ -1,0 +1,23 @@
+//! What has run out of time and nobody ended.
+
+use crate::{
+    app::{self, App},
+    error::Result,
+};
+
+/// The most of each kind that one round ends.
+const BATCH: u64 = 100;
+
+/// Ends decisions and exceptions whose time is over, each in a deed of its own with all that follows from it.
+pub(super) async fn end_due(app: &App) {
+    said(app::decision::expire_due(app, BATCH).await, "decisions");
+    said(app::exception::expire_due(app, BATCH).await, "exceptions");
+}
+
+fn said(ended: Result<usize>, kind: &'static str) {
+    match ended {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(kind, count, "their time was over"),
+        Err(error) => tracing::warn!(kind, error = error.describe(), "what ran out of time could not be ended"),
+    }
+}
