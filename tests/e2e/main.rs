@@ -5,9 +5,13 @@ mod support;
 
 mod access;
 mod agreement;
+mod challenge;
 mod client;
 mod contact;
+mod decision;
 mod evidence;
+mod exception;
 mod fact;
 mod log;
 mod published_keys;
+mod stakeholder;

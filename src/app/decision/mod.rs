@@ -128,13 +128,13 @@ pub(in crate::app) async fn open_under(deed: &mut Deed<'_>, question: Open, rule
 /// or this person may not vote.
 pub async fn vote(app: &App, actor: &Actor, input: Cast, once: Once) -> Result<Done<Decision>> {
     actor.require(Permission::DecisionVote)?;
-    let mut deed = app.begin(actor).await?;
-    if let Some(id) = deed.replayed(once).await? {
-        return Ok(Done::earlier(lock(&deed, id).await?.0));
-    }
     if input.verdict == Verdict::Refuse && input.comment.is_none() {
         let violation = Violation::new("comment", "A refusal needs a reason.");
         return Err(violation.remedy("Say in a sentence why.").into());
+    }
+    let mut deed = app.begin(actor).await?;
+    if let Some(id) = deed.replayed(once).await? {
+        return Ok(Done::earlier(lock(&deed, id).await?.0));
     }
     let (mut decision, mut answers) = lock(&deed, input.id).await?;
     let ballot = decision.with(&answers);

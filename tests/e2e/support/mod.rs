@@ -21,6 +21,7 @@ use serde_json::Value;
 
 pub(crate) mod database;
 pub(crate) mod make;
+pub(crate) mod run;
 
 use database::TestDatabase;
 
