@@ -460,7 +460,6 @@ CREATE INDEX job_running ON job (worker) WHERE state = 'RUNNING';
 CREATE INDEX job_lease ON job (lease_until) WHERE state = 'RUNNING';
 CREATE INDEX job_client ON job (client_id, created_at, id);
 CREATE INDEX job_created ON job (created_at, id);
-CREATE INDEX job_state ON job (state, kind, created_at, id);
 CREATE INDEX job_step ON job (step_id, created_at, id);
 CREATE INDEX job_plan_started ON job (plan_id);
 CREATE UNIQUE INDEX job_unique ON job (unique_key)

@@ -26,6 +26,7 @@ connection! {
     ApiKeyConnection, ApiKeyEdge, ApiKey
 }
 
+/// A key that an integration signs in with.
 #[Object]
 impl ApiKey {
     /// Opaque id.

@@ -29,6 +29,7 @@ impl From<event::Event> for Event {
     }
 }
 
+/// Something that happened: a line of the log, which never changes.
 #[Object]
 impl Event {
     /// Opaque id.
@@ -191,6 +192,7 @@ impl EventConnection {
     }
 }
 
+/// Events, the oldest first.
 #[Object]
 impl EventConnection {
     /// The events of this page with their cursors.

@@ -20,6 +20,7 @@ macro_rules! kind {
             details: $details,
         }
 
+        $(#[$doc])*
         #[async_graphql::Object]
         impl $name {
             $($common)*

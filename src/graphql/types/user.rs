@@ -31,6 +31,7 @@ connection! {
     UserConnection, UserEdge, User
 }
 
+/// A person who signs in.
 #[Object]
 impl User {
     /// Opaque id.

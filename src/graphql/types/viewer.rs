@@ -16,6 +16,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Viewer(pub auth::Actor);
 
+/// Whoever asks, and what it may do.
 #[Object]
 impl Viewer {
     /// Who it is, as everything it does will say.
