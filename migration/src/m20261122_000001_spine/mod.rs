@@ -5,8 +5,13 @@ use sea_orm_migration::sea_orm::DbBackend;
 
 use crate::dialect::render;
 
-#[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m20261122_000001_spine"
+    }
+}
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
