@@ -1,6 +1,6 @@
 //! The commands of `gangway`: arguments, settings, and what each command does.
 //!
-//! Commands that run a process are put together in [`startup`](crate::startup); this module only reads
+//! Commands that run a process are put together in [`startup`]; this module only reads
 //! what they shall do, says what they did, and ends them on a signal.
 
 use std::{

@@ -1,6 +1,6 @@
 //! The composition root: from settings to running processes, and their graceful end.
 //!
-//! [`assemble`] makes what every process needs; [`serve`] and [`work`] run it. Background tasks stop by one
+//! [`assemble`] makes what every process needs; [`Process::serve`] and [`Process::work`] run it. Background tasks stop by one
 //! token, in the order in which nothing is lost: the transport first, then the worker, then the sealer,
 //! which seals once more.
 

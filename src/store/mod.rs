@@ -1,6 +1,6 @@
 //! Everything that speaks to the database: queries, and the way between rows and the domain's types.
 //!
-//! * A **read** takes a [`ClientScope`](crate::auth::ClientScope); there is no unscoped `find` to call by mistake.
+//! * A **read** takes a [`ClientScope`]; there is no unscoped `find` to call by mistake.
 //! * A **write** takes a [`Tx`], which only [`Db::begin`] makes; `app` holds it open for one deed.
 //! * Nothing here waits for the outside world, so a transaction is as long as its statements.
 //!

@@ -196,7 +196,7 @@ on_both_stacks! {
     async fn an_approved_one_allows_nothing_once_its_time_is_over(app) {
         let run = run::run(&app, "acme").await;
         let id = approved(&app, &run, "DEVIATION", &run.kickoff).await;
-        let (waiting, _) = {
+        let (waiting, ()) = {
             let mut input = deviation(&run);
             input["idempotencyKey"] = json!("a-second-one");
             let payload = sent(&app, &app.staff(Role::Technician), RAISE, input).await;

@@ -8,7 +8,7 @@ use crate::dialect::render;
 pub(crate) struct Migration;
 
 impl MigrationName for Migration {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "m20261122_000001_spine"
     }
 }

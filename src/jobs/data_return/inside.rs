@@ -21,13 +21,13 @@ use super::{
 use crate::ports::storage::{Reader, path};
 
 /// Opens the package with `identity` and compares every file inside with the bag's manifest, the manifest with
-/// the bag's tag manifest, and all of it with what was counted. Does everything [`verify`] does as well.
+/// the bag's tag manifest, and all of it with what was counted. Does everything [`verify`](super::verify()) does as well.
 ///
 /// The manifest stands behind the files and names them in their order, so one running digest over the lines
 /// that the files *should* have compares them all, in constant memory.
 ///
 /// # Errors
-/// As [`verify`].
+/// As [`verify`](super::verify()).
 pub async fn verify_deeply(order: &Arc<Order>, package: &Package, identity: Identity, watch: &Watch) -> Result<()> {
     check_description(order, package).await?;
     let (order, manifest, watch) = (order.clone(), package.manifest.clone(), watch.clone());

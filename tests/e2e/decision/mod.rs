@@ -34,6 +34,7 @@ pub(crate) async fn plan(app: &TestApp, run: &Run, rule: Value) -> String {
     asked["decision"]["id"].as_str().unwrap().to_owned()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers write the rule where they ask")]
 fn question(run: &Run, rule: Value) -> Value {
     json!({ "kind": "PLAN", "question": "Does this plan stand?", "engagementId": run.id, "rule": rule,
         "idempotencyKey": format!("plan-of-{}", run.id) })
