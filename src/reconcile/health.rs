@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::app::{App, job::worker};
 
@@ -19,9 +19,10 @@ impl Health {
         Self { lease, well_since: None }
     }
 
-    /// Asks the database, and gives whether it has been well for a whole lease.
+    /// Asks the database, and gives whether it has been well for a whole lease. An answer that takes a quarter
+    /// of a lease counts as none: the pool waits through a short outage, and the living could not renew in it.
     pub(super) async fn look(&mut self, app: &App) -> bool {
-        let is_well = worker::ping(app).await.is_ok();
+        let is_well = matches!(timeout(self.lease / 4, worker::ping(app)).await, Ok(Ok(())));
         self.note(is_well, Instant::now())
     }
 
