@@ -41,7 +41,13 @@ fn at(name: &str) -> String {
 /// The migrated database that tests copy. It outlives them under a name that follows from the schema, so
 /// that the next run finds it.
 async fn template() -> String {
-    let digest = Sha256::digest(include_bytes!("../../migration/src/m20261122_000001_spine/tables.sql"));
+    // Whatever changes the schema or the record of it makes another template.
+    let sources = [
+        include_str!("../../migration/src/m20261122_000001_spine/mod.rs"),
+        include_str!("../../migration/src/m20261122_000001_spine/tables.sql"),
+        include_str!("../../migration/src/m20261122_000001_spine/triggers.postgres.sql"),
+    ];
+    let digest = Sha256::digest(sources.concat());
     let name = format!("gangway_template_{}", &hex::encode(digest)[..16]);
     let admin = admin().await;
     // One process makes it, under another name until it is whole.
