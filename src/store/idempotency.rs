@@ -24,7 +24,15 @@ pub(crate) struct Request {
 /// # Errors
 /// `IdempotencyKeyReused` when it came with another input, `IdempotencyInProgress` when it has not ended.
 pub(crate) async fn find(tx: &Tx, request: &Request) -> Result<Option<String>> {
+    // An answer that stands needs no turn; only who finds none waits for it, and looks again.
+    if let Some(answered) = answered(tx, request).await? {
+        return Ok(Some(answered));
+    }
     take_turn(tx, request).await?;
+    answered(tx, request).await
+}
+
+async fn answered(tx: &Tx, request: &Request) -> Result<Option<String>> {
     let key = (request.actor.to_string(), request.mutation.to_owned(), request.key.clone());
     match entity::idempotency::Entity::find_by_id(key).one(tx).await? {
         None => Ok(None),
