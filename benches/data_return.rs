@@ -42,7 +42,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 /// # Source
-/// Issue 2, "Numbers to show".
+/// The goals in `docs/performance.md`.
 const WALL_GOAL: f64 = 1.5;
 const CPU_GOAL: f64 = 0.85;
 const READ_GOAL: f64 = 1.02;

@@ -1,7 +1,13 @@
 //! The committed schema is the built one, every part of it says what it is, and nothing is written twice.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
+use async_graphql::{
+    Request, Response,
+    extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute},
+};
+use futures_util::StreamExt;
 use gangway::graphql;
 
 fn committed() -> String {
@@ -10,11 +16,11 @@ fn committed() -> String {
 
 #[test]
 fn the_committed_schema_is_the_built_one() {
-    let built = graphql::sdl();
-    assert!(
-        committed() == built,
-        "the schema changed: run `cargo run -- schema > schema.graphql` and look at the diff"
-    );
+    let (built, new) = (graphql::sdl(), Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql.new"));
+    if committed() != built {
+        fs::write(&new, built).unwrap();
+        panic!("the schema changed: look at the diff, then `mv schema.graphql.new schema.graphql`");
+    }
 }
 
 /// Type definitions and fields without a description, found by reading the SDL the way a person does: the
@@ -32,4 +38,40 @@ fn everything_in_the_schema_has_a_description() {
         .map(|pair| pair[1])
         .collect();
     assert!(bare.is_empty(), "without a description: {bare:#?}");
+}
+
+/// Stops every request once it is validated, and tells what validation said.
+struct ValidateOnly;
+
+impl ExtensionFactory for ValidateOnly {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Self)
+    }
+}
+
+#[async_graphql::async_trait::async_trait]
+impl Extension for ValidateOnly {
+    async fn execute(&self, _: &ExtensionContext<'_>, _: Option<&str>, _: NextExecute<'_>) -> Response {
+        Response::new(async_graphql::Value::from("valid"))
+    }
+}
+
+fn examples() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples");
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let graphql = entries.filter(|path| path.extension().is_some_and(|extension| extension == "graphql"));
+    graphql.map(|path| (path.display().to_string(), fs::read_to_string(path).unwrap())).collect()
+}
+
+#[tokio::test]
+async fn every_example_is_valid_and_says_what_it_is_for() {
+    let schema = graphql::builder().extension(ValidateOnly).finish();
+    assert!(examples().len() > 30);
+    for (path, example) in examples() {
+        assert!(example.starts_with("# "), "{path} begins with a comment that says what it is for");
+        let answer = schema.execute_stream(Request::new(&example)).next().await.unwrap();
+        // A valid subscription reaches its resolver, which asks who is there; a document that is not valid has no path.
+        let invalid: Vec<_> = answer.errors.iter().filter(|error| error.path.is_empty()).collect();
+        assert!(invalid.is_empty(), "{path}: {invalid:?}");
+    }
 }

@@ -6,7 +6,7 @@
 use chrono::NaiveDate;
 
 use crate::{
-    app::{App, Deed, Done, Once, client, client::expect_revision, engagement, rows::refuse_secrets},
+    app::{self, App, Deed, Done, Once, client, client::expect_revision, engagement, rows::refuse_secrets},
     auth::{Actor, Permission},
     domain::{
         agreement::{
@@ -282,7 +282,7 @@ async fn save(deed: &mut Deed<'_>, agreement: &mut Agreement) -> Result<()> {
 
 async fn check_file(deed: &Deed<'_>, client: ClientId, file: Option<FileId>) -> Result<()> {
     match file {
-        Some(id) => store::file::stored(deed.tx(), &deed.actor().scope, client, id, "fileId").await.map(drop),
+        Some(id) => app::file::arrived(deed, client, id, "fileId").await.map(drop),
         None => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         event::{EventKind, NewEvent},
     },
     error::{Error, Result},
-    ids::{ClientId, EngagementId, JobId},
+    ids::{CertificateId, ClientId, EngagementId, JobId},
     store,
 };
 
@@ -61,6 +61,15 @@ pub(in crate::app) async fn issue(deed: &mut Deed<'_>, issue: Issue) -> Result<C
             .with("kind", certificate.kind.as_str()),
     );
     Ok(certificate)
+}
+
+/// Those of `ids` that the caller may see.
+///
+/// # Errors
+/// `Forbidden`, and those of the database.
+pub async fn load_many(app: &App, actor: &Actor, ids: &[CertificateId]) -> Result<Vec<Certificate>> {
+    actor.require(Permission::Certificate)?;
+    store::certificate::load_many(app.db().read(), &actor.scope, ids).await
 }
 
 /// The certificates of these engagements, the oldest first.

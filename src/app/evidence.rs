@@ -1,11 +1,12 @@
 //! Evidence: attaching proof to a step or a holding, and reading it. It is never changed or removed.
 
 use crate::{
-    app::{App, Deed, Done, Once, rows::refuse_secrets, step},
+    app::{self, App, Deed, Done, Once, rows::refuse_secrets, step},
     auth::{Actor, Permission},
     domain::{
         event::{EventKind, NewEvent},
         evidence::{Evidence, EvidenceDetails, EvidenceKind, photo_label},
+        file::{Arrival, File},
         text::Name,
     },
     error::{Error, Result, Violation, at},
@@ -74,7 +75,7 @@ async fn made(deed: &Deed<'_>, input: Add) -> Result<Evidence> {
     let label = match (input.label, input.details.kind()) {
         (_, EvidenceKind::Photo) => photo_label(store::evidence::photo_count(deed.tx(), step_id, holding_id).await?),
         (Some(label), _) => label.into_string(),
-        (None, EvidenceKind::File) => file.as_ref().map(|file| file.name.clone()).unwrap_or_default(),
+        (None, EvidenceKind::File) => file.as_ref().map(|(file, _)| file.name.clone()).unwrap_or_default(),
         (None, EvidenceKind::Attestation) => "Attestation".to_owned(),
         (None, EvidenceKind::Meeting) => "Meeting".to_owned(),
     };
@@ -86,14 +87,14 @@ async fn made(deed: &Deed<'_>, input: Add) -> Result<Evidence> {
         label,
         details: input.details,
         file_id: input.file_id,
-        sha256: file.and_then(|file| file.sha256),
+        sha256: file.map(|(_, arrival)| arrival.sha256.to_string()),
         recorded_by: deed.actor().id,
         recorded_at: deed.now(),
     })
 }
 
 /// The stored file behind the evidence: of the same client, and a picture where a photo is meant.
-async fn file(deed: &Deed<'_>, client: ClientId, input: &Add) -> Result<Option<store::file::Stored>> {
+async fn file(deed: &Deed<'_>, client: ClientId, input: &Add) -> Result<Option<(File, Arrival)>> {
     let field = match input.details.kind() {
         EvidenceKind::Photo => "details.photo.fileId",
         EvidenceKind::File | EvidenceKind::Attestation | EvidenceKind::Meeting => "details.file.fileId",
@@ -104,13 +105,13 @@ async fn file(deed: &Deed<'_>, client: ClientId, input: &Add) -> Result<Option<s
         }
         return Ok(None);
     };
-    let file = store::file::stored(deed.tx(), &deed.actor().scope, client, id, field).await?;
-    let is_picture = file.media_type.as_deref().is_some_and(|media| media.starts_with("image/"));
+    let (file, arrival) = app::file::arrived(deed, client, id, field).await?;
+    let is_picture = arrival.media_type.starts_with("image/");
     if input.details.kind() == EvidenceKind::Photo && !is_picture {
         let wrong = Violation::new(field, "This file is no picture.");
         return Err(wrong.remedy("Attach it as `file`, or upload a picture.").into());
     }
-    Ok(Some(file))
+    Ok(Some((file, arrival)))
 }
 
 fn added(evidence: &Evidence) -> NewEvent {

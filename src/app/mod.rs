@@ -35,6 +35,7 @@ pub mod engagement;
 pub mod evidence;
 pub mod exception;
 pub mod fact;
+pub mod file;
 pub mod gate;
 pub mod holding;
 pub mod job;
@@ -69,6 +70,8 @@ pub struct Parts {
     pub log_keys: Arc<Keys>,
     /// Where clients' data lies and may go, and where our own files are.
     pub shelves: Shelves,
+    /// How files are sent to us and read.
+    pub uploads: file::Uploads,
 }
 
 /// The application. Cheap to clone.

@@ -7,6 +7,7 @@ use crate::{
     app::{App, Deed, Done, Once, client::expect_revision},
     auth::{Actor, permission::Permission},
     domain::{
+        Refused,
         event::{EventKind, NewEvent},
         recipient_key::{Challenge, RecipientKey, RecipientKeyState, StoredKey},
     },
@@ -73,13 +74,20 @@ pub async fn register(app: &App, actor: &Actor, input: Register, once: Once) -> 
 /// Confirms a key by the answer to its challenge and its fingerprint.
 ///
 /// # Errors
-/// `Forbidden`; `NotFound` on `id`; `Violation` on `answer` or `fingerprint`; `Conflict` when it is not waiting.
+/// `Forbidden`; `NotFound` on `id`; `Violation` on `answer` or `fingerprint`; `Conflict` when it is not waiting, or its
+/// challenge expired.
 pub async fn confirm(app: &App, actor: &Actor, input: Confirm) -> Result<StoredKey> {
     actor.require(Permission::RecipientKeyConfirm)?;
     let mut deed = app.begin(actor).await?;
     let mut key = store::recipient_key::lock(deed.tx(), &actor.scope, input.id, "id").await?;
     if key.state != RecipientKeyState::Challenged {
         return Err(Error::state(format!("The key is {}; only a challenged one is confirmed.", key.state)));
+    }
+    if key.challenge_expires_at() <= deed.now() {
+        let expired = Refused::new("The challenge of this key expired.");
+        return Err(expired
+            .remedy("Enter the key again with `recipientKeyRegister`, and answer the new challenge.")
+            .into());
     }
     let plain = |text: &str| text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_uppercase();
     if plain(&input.fingerprint) != plain(&key.fingerprint) {
@@ -122,9 +130,9 @@ pub async fn revoke(app: &App, actor: &Actor, id: RecipientKeyId, expected_revis
 /// The keys of these clients, the oldest first.
 ///
 /// # Errors
-/// Those of the database.
+/// `Forbidden`, and those of the database.
 pub async fn of_clients(app: &App, actor: &Actor, clients: &[ClientId]) -> Result<Vec<StoredKey>> {
-    actor.require(Permission::Client)?;
+    actor.require(Permission::RecipientKey)?;
     store::recipient_key::of_clients(app.db().read(), &actor.scope, clients).await
 }
 

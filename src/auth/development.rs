@@ -4,20 +4,10 @@
 //! It is the only issuer with a shared secret (HS256), and it says so in its name. Where real people sign in, the
 //! configuration leaves it out; the secret then opens nothing.
 
-use std::{
-    collections::BTreeSet,
-    fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use aws_lc_rs::rand;
 use chrono::TimeDelta;
 use jsonwebtoken::{EncodingKey, Header};
-use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use crate::{
@@ -32,80 +22,8 @@ use crate::{
 pub const NAME: &str = "gangway-development";
 /// The `aud` of its tokens.
 pub const AUDIENCE: &str = "gangway";
-/// HS256 wants a key at least as long as its hash: 32 bytes, 64 hexadecimal characters.
-const SECRET_BYTES: usize = 32;
 
-/// The secret that development tokens are signed with. Never printed.
-#[derive(Clone, Debug)]
-pub struct Secret(SecretString);
-
-impl Secret {
-    /// A secret from the configuration.
-    ///
-    /// # Errors
-    /// `Violation` when it has fewer than 32 bytes.
-    pub fn new(text: SecretString) -> Result<Self> {
-        if text.expose_secret().len() < SECRET_BYTES {
-            return Err(Violation::new("secret", "The development issuer's secret must have at least 32 bytes.")
-                .remedy("openssl rand -hex 32")
-                .into());
-        }
-        Ok(Self(text))
-    }
-
-    /// The secret in the file at `path`, which is made with a new one, for its owner only, when it is absent.
-    /// Processes that start at the same moment agree on one secret.
-    ///
-    /// # Errors
-    /// `Violation` when others may read the file or it holds too little; `Internal` when it cannot be used.
-    pub fn load_or_create(path: &Path) -> Result<Self> {
-        match read_private(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                create(path).map_err(|error| about(path, &error))?;
-                Self::new(read_private(path).map_err(|error| about(path, &error))?)
-            }
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                Err(Violation::new("secret", format!("{} must be readable by its owner only.", path.display()))
-                    .remedy(format!("chmod 600 {}", path.display()))
-                    .into())
-            }
-            Err(error) => Err(about(path, &error)),
-            Ok(text) => Self::new(text),
-        }
-    }
-}
-
-fn about(path: &Path, error: &io::Error) -> Error {
-    Error::internal(format!("{}: {error}", path.display()))
-}
-
-fn read_private(path: &Path) -> io::Result<SecretString> {
-    let file = File::open(path)?;
-    if file.metadata()?.permissions().mode() & 0o077 != 0 {
-        return Err(ErrorKind::PermissionDenied.into());
-    }
-    Ok(io::read_to_string(file)?.trim().into())
-}
-
-/// Writes a new secret beside `path` and links it there, so that nobody ever reads half a secret and
-/// whoever comes second keeps the first one's.
-fn create(path: &Path) -> io::Result<()> {
-    let mut secret = [0; SECRET_BYTES];
-    let mut suffix = [0; 8];
-    for buffer in [&mut secret[..], &mut suffix[..]] {
-        rand::fill(buffer).map_err(io::Error::other)?;
-    }
-    let fresh = path.with_extension(hex::encode(suffix));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-    file.write_all(hex::encode(secret).as_bytes())?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&fresh, path);
-    fs::remove_file(&fresh)?;
-    match linked {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        result => result,
-    }
-}
+pub use crate::auth::secret::Secret;
 
 /// What a development token shall say.
 #[derive(Clone, Debug)]
@@ -152,7 +70,7 @@ impl DevelopmentIssuer {
     /// # Errors
     /// None in practice: its name and audience are constants that satisfy every rule.
     pub fn issuer(&self) -> Result<Issuer> {
-        let key = VerifyingKey::development(self.secret.0.expose_secret().as_bytes());
+        let key = VerifyingKey::development(self.secret.bytes());
         Issuer::with_keys(NAME, AUDIENCE, vec![key])
     }
 
@@ -175,7 +93,7 @@ impl DevelopmentIssuer {
             client: order.client,
         };
         let header = Header { typ: Some("at+jwt".to_owned()), ..Header::new(jsonwebtoken::Algorithm::HS256) };
-        let key = EncodingKey::from_secret(self.secret.0.expose_secret().as_bytes());
+        let key = EncodingKey::from_secret(self.secret.bytes());
         jsonwebtoken::encode(&header, &claims, &key).map_err(Error::internal)
     }
 }

@@ -15,9 +15,11 @@ pub mod development;
 pub mod jwks;
 pub mod jwt;
 pub mod keys;
+pub mod link;
 pub mod permission;
 mod permission_table;
 pub mod scope;
+pub mod secret;
 #[cfg(test)]
 mod tests;
 
@@ -26,8 +28,10 @@ use async_trait::async_trait;
 pub use actor::Actor;
 pub use authenticator::Authenticator;
 pub use jwt::{Issuer, TokenVerifier};
+pub use link::Links;
 pub use permission::Permission;
 pub use scope::ClientScope;
+pub use secret::Secret;
 
 use crate::error::Result;
 

@@ -1,7 +1,8 @@
 //! The commands of `gangway`: arguments, settings, and what each command does.
 //!
 //! Commands that run a process are put together in [`startup`]; this module only reads
-//! what they shall do, says what they did, and ends them on a signal.
+//! what they shall do, says what they did, and ends them on a signal. `demo`, `seed` and `watch` are callers of the
+//! API like any other ([`api`]): they speak GraphQL over HTTP, and what they send are the files of `docs/examples`.
 
 use std::{
     collections::BTreeSet,
@@ -30,6 +31,14 @@ use crate::{
     telemetry::{self, Metrics},
 };
 
+pub mod api;
+pub mod demo;
+pub mod life;
+pub mod local;
+mod seed;
+mod verify;
+mod watch;
+
 /// Runs a managed service provider's client onboarding and offboarding, and proves it.
 #[derive(Debug, Parser)]
 #[command(name = "gangway", version, after_long_help = config::help())]
@@ -53,6 +62,14 @@ enum Command {
     Schema,
     /// Prints a token of the development issuer.
     Token(Token),
+    /// Shows one client's whole life, from prospect to concluded. Needs no services.
+    Demo(demo::Demo),
+    /// Shows jobs as they run, and ends as the job did: 0 succeeded, 1 failed, 2 cancelled, 3 no connection.
+    Watch(watch::Watch),
+    /// Fills a new database with plausible clients in every stage, for those who build front ends.
+    Seed(seed::Seed),
+    /// Checks a certificate or a checkpoint of the log, without any server.
+    Verify(verify::Verify),
 }
 
 #[derive(Args, Debug, Default)]
@@ -90,7 +107,7 @@ struct Token {
 /// Runs what the arguments ask for.
 pub fn main() -> ExitCode {
     match run(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             drop(writeln!(io::stderr().lock(), "gangway: {error:#}"));
             ExitCode::FAILURE
@@ -98,10 +115,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<()> {
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut flags = Flags::new();
     flags.extend(arguments.config.map(|file| ("GANGWAY_CONFIG", file)));
-    match arguments.command.unwrap_or(Command::Serve(Serve::default())) {
+    let done = match arguments.command.unwrap_or(Command::Serve(Serve::default())) {
         Command::Schema => print(&graphql::sdl()),
         Command::Serve(serve) => {
             flags.extend(serve.listen.map(|listen| ("GANGWAY_LISTEN", listen)));
@@ -120,7 +137,15 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             flags.extend(token.data.clone().map(|data| ("GANGWAY_DATA", data)));
             issue(&Config::load(&flags)?, &token)
         }
-    }
+        Command::Verify(verify) => print(&verify::run(&verify)?),
+        Command::Demo(demo) => on_runtime(demo::run(demo)),
+        Command::Watch(watch) => return on_runtime(async { Ok(watch::run(watch).await) }),
+        Command::Seed(seed) => {
+            flags.extend(seed.data.clone().map(|data| ("GANGWAY_DATA", data)));
+            on_runtime(seed::run(Config::load(&flags)?, seed))
+        }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
@@ -138,10 +163,10 @@ async fn run_server(config: Config) -> anyhow::Result<()> {
 }
 
 async fn run_worker(config: Config) -> anyhow::Result<()> {
-    observe(&config)?;
+    let metrics = observe(&config)?;
     let process = startup::assemble(config).await.map_err(explain)?;
     stop_on_signal(process.stop.clone())?;
-    process.work().await;
+    process.work(metrics).await;
     Ok(())
 }
 

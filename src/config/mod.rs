@@ -120,9 +120,14 @@ settings! {
         /// What the development issuer signs with, 32 characters or more. Default: made once and kept in the data
         /// folder.
         dev_secret: Option<Secret> = "" from "GANGWAY_DEV_SECRET";
+        /// What links to uploads and downloads are signed with, 32 characters or more; the same in every process.
+        /// Default: made once and kept in the data folder.
+        link_secret: Option<Secret> = "" from "GANGWAY_LINK_SECRET";
         /// The Ed25519 key (PKCS#8, PEM) that signs checkpoints and certificates. Default: made once and kept in the
         /// data folder.
         signing_key: Option<PathBuf> = "" from "GANGWAY_SIGNING_KEY";
+        /// The public keys that signed before it, as `NAME+ID+KEY` separated by commas: what they signed still counts.
+        retired_keys: String = "" from "GANGWAY_RETIRED_KEYS";
     }
     /// Uploaded files, and the places data returns read from and write to.
     storage: Storage {

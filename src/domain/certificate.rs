@@ -43,3 +43,10 @@ pub struct Certificate {
     /// When.
     pub issued_at: DateTime<Utc>,
 }
+
+impl Certificate {
+    /// The statement with its signature, as one text: a signed note.
+    pub fn note(&self) -> String {
+        format!("{}\n\n{}\n", self.statement, self.signature)
+    }
+}

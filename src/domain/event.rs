@@ -110,10 +110,12 @@ words! {
         ChecklistItemSet = "checklist_item.set",
         /// Proof was attached to a step or a holding.
         EvidenceAdded = "evidence.added",
-        /// A place for an upload was made.
-        UploadCreated = "upload.created",
-        /// An upload arrived whole and was measured.
+        /// A file was announced, and a place for its bytes was made.
+        FileRequested = "file.requested",
+        /// A file arrived whole and was measured.
         FileStored = "file.stored",
+        /// An announced file never came and is not waited for any longer.
+        FileForgotten = "file.forgotten",
 
         /// A deviation was put up for approval.
         ExceptionRaised = "exception.raised",

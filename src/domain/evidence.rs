@@ -179,7 +179,8 @@ impl Meeting {
                 .remedy("Record it when it has been held."));
         }
         if self.attendees.is_empty() || self.attendees.len() > ATTENDEES_MAX {
-            return Err(Invalid::new(format!("A meeting has 1 to {ATTENDEES_MAX} attendees.")));
+            return Err(Invalid::new(format!("A meeting has 1 to {ATTENDEES_MAX} attendees."))
+                .remedy("Name those who spoke for somebody; write the others into the notes."));
         }
         self.attendees.iter().try_for_each(|attendee| Name::parse(&attendee.name).map(drop))
     }

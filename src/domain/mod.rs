@@ -152,6 +152,7 @@ pub mod event;
 pub mod evidence;
 pub mod exception;
 pub mod fact;
+pub mod file;
 pub mod gate;
 pub mod holding;
 pub mod job;

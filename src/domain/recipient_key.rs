@@ -7,7 +7,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     domain::Invalid,
@@ -119,6 +119,20 @@ pub struct StoredKey {
     pub confirmed_at: Option<DateTime<Utc>>,
     /// Grows with every change.
     pub revision: i32,
+}
+
+/// How long a challenge can be answered.
+///
+/// # Source
+/// House decision: two weeks are enough to reach whoever holds the key; a challenge that lies about for longer
+/// says little about who holds it now.
+pub const CHALLENGE_LIFETIME: TimeDelta = TimeDelta::days(14);
+
+impl StoredKey {
+    /// Until when its challenge can be answered.
+    pub fn challenge_expires_at(&self) -> DateTime<Utc> {
+        self.created_at + CHALLENGE_LIFETIME
+    }
 }
 
 /// A test message for a key.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::page::{End, Key, LIMIT_DEFAULT, LIMIT_MAX, Page, Window},
-    error::{Error, Result, Violation},
+    error::{Result, Violation},
 };
 
 /// Which part of a list a page is.
@@ -72,7 +72,10 @@ impl Slice {
     /// `Violation` on `first` or `last`.
     pub fn extent(&self) -> Result<(u32, End)> {
         match (self.first, self.last) {
-            (Some(_), Some(_)) => Err(Error::violation("last", "Pass `first` or `last`, not both.")),
+            (Some(_), Some(_)) => {
+                let both = Violation::new("last", "Pass `first` or `last`, not both.");
+                Err(both.remedy("Leave one of them out.").into())
+            }
             (None, Some(last)) => Ok((limit("last", last)?, End::Last)),
             (Some(first), None) => Ok((limit("first", first)?, End::First)),
             (None, None) => Ok((LIMIT_DEFAULT, End::First)),
@@ -93,7 +96,10 @@ impl Slice {
 
 fn limit(field: &str, asked: i32) -> Result<u32> {
     let limit = u32::try_from(asked).ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-    limit.ok_or_else(|| Error::violation(field, format!("`{field}` is from 1 to {LIMIT_MAX}.")))
+    limit.ok_or_else(|| {
+        let outside = Violation::new(field, format!("`{field}` is from 1 to {LIMIT_MAX}."));
+        outside.remedy("Ask for a smaller page, and go on with its cursors.").into()
+    })
 }
 
 /// A key as the opaque text a caller passes back.

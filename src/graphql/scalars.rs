@@ -82,6 +82,26 @@ impl From<u64> for Long {
     }
 }
 
+/// An absolute URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url(pub String);
+
+/// An absolute URL.
+#[Scalar(name = "URL", specified_by_url = "https://url.spec.whatwg.org/")]
+impl ScalarType for Url {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
+        match url::Url::parse(text) {
+            Ok(url) => Ok(Self(url.into())),
+            Err(_) => Err(InputValueError::custom("a URL looks like https://example.com/page")),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
 /// A JSON object whose fields depend on its kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JsonObject(pub serde_json::Map<String, serde_json::Value>);

@@ -28,7 +28,7 @@ pub(super) fn around(routes: Router, transport: &Transport) -> Router {
     let origins = transport.0.origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::POST, Method::PUT])
         .allow_headers([
             header::ACCEPT,
             header::AUTHORIZATION,

@@ -1,10 +1,12 @@
-//! The way in: `/graphql` by POST, GET, event stream and socket; health, readiness and metrics; GraphiQL.
+//! The way in: `/graphql` by POST, GET, event stream and socket; `/files`; health, readiness and metrics; GraphiQL.
 //!
 //! * Every answer carries `x-request-id`, `cache-control: no-store` and `x-content-type-options: nosniff`.
 //! * Nothing is executed for a caller who did not prove who they are, not even `{__typename}`.
 //! * Only a bearer authenticates, in the header or in `connection_init`; cookies are never looked at.
 //! * Every stream ends with its token, with the caller's rights, and when the process stops.
 //! * Whatever is counted, buffered or waited for has a bound; the bounds are settings of `config`.
+//! * Files come and go at `/files/{id}` by a signed link in the query; no bearer is asked there, and no query is
+//!   ever written to the log.
 //!
 //! Deliberately absent: batching, uploads by multipart, the legacy socket protocol, HTTP/2 (a proxy's
 //! work), compression (likewise). To add a route, add it to [`Transport::router`].
@@ -19,6 +21,7 @@ mod ask;
 mod caller;
 mod console;
 mod endpoint;
+mod files;
 mod frame;
 mod graph;
 mod operations;
@@ -40,6 +43,7 @@ pub use graph::Graph;
 pub use operations::{Check, Readiness};
 
 use crate::{
+    app::App,
     auth::Authenticate,
     clock::{Clock, IdSource},
     config::Config,
@@ -60,6 +64,8 @@ pub struct Ports {
     pub ids: Arc<dyn IdSource>,
     /// Writes `/metrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Takes and gives files; without it, there are none.
+    pub files: Option<App>,
 }
 
 /// Serves the API.
@@ -74,6 +80,8 @@ struct Shared {
     origins: Vec<String>,
     /// One permit per query or mutation that runs.
     running: Arc<Semaphore>,
+    /// One permit per file that is being sent to us.
+    receiving: Arc<Semaphore>,
     seats: caller::Seats,
     /// Connections and sockets that must end before the process does.
     open: TaskTracker,
@@ -93,6 +101,7 @@ impl Transport {
         Self(Arc::new(Shared {
             origins: config.origins().iter().map(|origin| origin.as_str().to_owned()).collect(),
             running: Arc::new(Semaphore::new(config.http.requests as usize)),
+            receiving: Arc::new(Semaphore::new(files::AT_ONCE)),
             seats: caller::Seats::new(config.http.sockets_per_caller),
             open: TaskTracker::new(),
             config: config.clone(),
@@ -108,6 +117,7 @@ impl Transport {
             .route("/graphql", any(endpoint::graphql))
             .route("/graphiql", get(console::index))
             .route("/graphiql/{file}", get(console::file))
+            .route("/files/{id}", get(files::give).put(files::take))
             .route("/healthz", get(operations::health))
             .route("/readyz", get(operations::ready))
             .route("/metrics", get(operations::metrics))

@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Forbidden,
     /// Nothing is here.
     NotFound,
+    /// What is here does not allow it, or not any longer.
+    Conflict,
     /// Not by this method.
     Method,
     /// In none of the forms the caller takes.
@@ -65,6 +67,7 @@ pub(super) fn status_for(kind: Kind, media: Media) -> StatusCode {
         Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
         Kind::Forbidden => StatusCode::FORBIDDEN,
         Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Conflict => StatusCode::CONFLICT,
         Kind::Method => StatusCode::METHOD_NOT_ALLOWED,
         Kind::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         Kind::Slow => StatusCode::REQUEST_TIMEOUT,
@@ -82,6 +85,7 @@ pub(super) fn code_for(kind: Kind) -> ErrorCode {
         Kind::Unauthenticated => ErrorCode::Unauthenticated,
         Kind::Forbidden => ErrorCode::Forbidden,
         Kind::NotFound => ErrorCode::NotFound,
+        Kind::Conflict => ErrorCode::Conflict,
         Kind::TooMany => ErrorCode::RateLimited,
         Kind::Overloaded => ErrorCode::UpstreamUnavailable,
         Kind::Slow => ErrorCode::Timeout,

@@ -8,10 +8,12 @@ use crate::{
 /// The most of each kind that one round ends.
 const BATCH: u64 = 100;
 
-/// Ends decisions and exceptions whose time is over, each in a deed of its own with all that follows from it.
+/// Ends decisions and exceptions whose time is over, each in a deed of its own with all that follows from it, and
+/// forgets announced files that never came.
 pub(super) async fn end_due(app: &App) {
     said(app::decision::expire_due(app, BATCH).await, "decisions");
     said(app::exception::expire_due(app, BATCH).await, "exceptions");
+    said(app::file::forget_overdue(app, BATCH).await, "files that never came");
 }
 
 fn said(ended: Result<usize>, kind: &'static str) {

@@ -1,4 +1,4 @@
-//! The key that signs the log and certificates.
+//! The key that signs the log and certificates, and the secret that signs links to files.
 
 use std::fs;
 
@@ -6,13 +6,16 @@ use aws_lc_rs::{rand::SystemRandom, signature::Ed25519KeyPair};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
+    auth::{Links, Secret},
     config::Config,
-    domain::log::{Keys, Signer},
+    domain::log::{Keys, Signer, note::VerifierKey},
     error::{Error, Result, Violation},
 };
 
 /// The file of the signing key in the data folder.
 const KEY_FILE: &str = "signing-key.pem";
+/// The file of the links' secret in the data folder.
+const LINK_FILE: &str = "link.secret";
 /// What the log calls itself: the first line of every checkpoint.
 const ORIGIN: &str = "gangway/log";
 
@@ -23,7 +26,27 @@ pub(super) fn load(config: &Config) -> Result<Keys> {
         None => super::kept(&config.server.data.join(KEY_FILE), generate)?,
     };
     let signer = Signer::from_pem(ORIGIN, &pem).map_err(|error| unreadable(&error))?;
-    Ok(Keys { signer, retired: Vec::new() })
+    Ok(Keys { signer, retired: retired(&config.auth.retired_keys)? })
+}
+
+/// What signs links to files: the secret of the settings, or the one of the data folder, which is made when it is
+/// absent.
+pub(super) fn links(config: &Config) -> Result<Links> {
+    let secret = match &config.auth.link_secret {
+        Some(secret) => Secret::new(secret.expose().into())?,
+        None => Secret::load_or_create(&config.server.data.join(LINK_FILE))?,
+    };
+    Ok(Links::new(&config.public_url(), &secret))
+}
+
+fn retired(list: &str) -> Result<Vec<VerifierKey>> {
+    let read = |text: &str| {
+        text.parse().map_err(|_misfit| {
+            let violation = Violation::new("GANGWAY_RETIRED_KEYS", format!("`{text}` is no public key."));
+            Error::from(violation.remedy("One looks like NAME+ID+KEY; `verifyCommand` of a certificate shows it."))
+        })
+    };
+    list.split(',').map(str::trim).filter(|text| !text.is_empty()).map(read).collect()
 }
 
 fn unreadable(error: &dyn std::error::Error) -> Error {
@@ -36,4 +59,19 @@ fn generate() -> Result<String> {
     let body = STANDARD.encode(document.as_ref());
     let lines: Vec<&str> = body.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
     Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_signed_before_are_read_from_a_list() {
+        let key = |seed| Signer::from_seed(ORIGIN, &[seed; 32]).unwrap().verifier().clone();
+        let list = format!(" {}, {} ,", key(1), key(2));
+        let ids: Vec<_> = retired(&list).unwrap().iter().map(VerifierKey::id).collect();
+        assert_eq!(ids, [key(1).id(), key(2).id()]);
+        assert!(retired("").unwrap().is_empty());
+        assert!(matches!(retired("gangway/log+nonsense"), Err(Error::Violation(_))));
+    }
 }

@@ -70,6 +70,10 @@ pub async fn assemble(config: Config) -> Result<Process> {
         written: Arc::new(Notify::new()),
         log_keys: Arc::new(keys::load(&config)?),
         shelves: shelves.clone(),
+        uploads: app::file::Uploads {
+            links: keys::links(&config)?,
+            limit_bytes: config.storage.upload_limit.bytes() as u64,
+        },
     };
     let app = App::new(parts);
     app::process::builtin::install(&app).await?;
@@ -120,7 +124,7 @@ impl Process {
     /// # Errors
     /// `Internal` when the listener fails.
     pub async fn serve(self, listener: TcpListener, metrics: Metrics) -> Result<()> {
-        let background = self.background();
+        let background = self.background(metrics.clone());
         let worker = if self.config.worker.enabled { Some(self.start_worker()) } else { None };
         let transport = Transport::new(self.ports(metrics)?, &self.config, self.stop.clone());
         let served = transport.serve(listener).await.map_err(Error::internal);
@@ -130,8 +134,8 @@ impl Process {
     }
 
     /// Runs jobs until `stop`.
-    pub async fn work(self) {
-        let background = self.background();
+    pub async fn work(self, metrics: Metrics) {
+        let background = self.background(metrics);
         let worker = self.start_worker();
         self.stop.cancelled().await;
         self.end(Some(worker), background).await;
@@ -162,6 +166,7 @@ impl Process {
             clock,
             ids,
             metrics: Arc::new(move || metrics.render()),
+            files: Some(self.app.clone()),
         })
     }
 
@@ -172,10 +177,13 @@ impl Process {
         Running { worker, repair }
     }
 
-    /// What every process does beside its work: seal and sign the log, carry hints, feed the followers.
-    fn background(&self) -> Background {
+    /// What every process does beside its work: seal and sign the log, carry hints, feed the followers, keep its
+    /// measurements small.
+    fn background(&self, metrics: Metrics) -> Background {
         let sealer_stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
+        let stop = self.stop.clone();
+        tasks.spawn(async move { stop.run_until_cancelled(metrics.upkeep()).await.unwrap_or_default() });
         let bell = self.bell.clone();
         let ring = move |size| bell.ring(size);
         tasks.spawn(app::log::keep_sealed(self.app.clone(), ring, sealer_stop.clone()));

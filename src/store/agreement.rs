@@ -112,6 +112,20 @@ fn signed(client: ClientId, kind: AgreementKind) -> Select<Entity> {
         .filter(Column::State.eq(AgreementState::Signed.as_str()))
 }
 
+/// How the clauses are cited that are in force with a client of this transaction.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn clauses_in_force(tx: &Tx, client: ClientId) -> Result<Vec<String>> {
+    let select = Entity::find()
+        .filter(Column::ClientId.eq(client.uuid()))
+        .filter(Column::State.eq(AgreementState::Signed.as_str()))
+        .lock_exclusive();
+    let found = select.all(tx).await?.into_iter().map(domain).collect::<Result<Vec<_>>>()?;
+    let clauses = found.iter().flat_map(|agreement| agreement.details.clauses());
+    Ok(clauses.map(|clause| clause.reference.clone()).collect())
+}
+
 /// How the data of a client of this transaction goes back to it: the terms of the latest signed service
 /// agreement that has some.
 ///

@@ -8,7 +8,7 @@ use crate::{
     auth::ClientScope,
     domain::certificate::Certificate,
     error::Result,
-    ids::{EngagementId, JobId},
+    ids::{CertificateId, EngagementId, JobId},
     store::{self, Tx},
 };
 
@@ -44,6 +44,19 @@ fn row(certificate: &Certificate) -> Model {
 
 fn scoped(scope: &ClientScope) -> Select<Entity> {
     store::within(Entity::find(), Column::ClientId, scope)
+}
+
+/// Those of `ids` whose client `scope` allows, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn load_many(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    ids: &[CertificateId],
+) -> Result<Vec<Certificate>> {
+    let select = scoped(scope).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+    select.all(db).await?.into_iter().map(domain).collect()
 }
 
 /// The certificates of these engagements, the oldest first, in one statement.

@@ -142,6 +142,21 @@ pub(crate) async fn count(db: &impl ConnectionTrait, scope: &ClientScope, filter
     store::counted(db, select(scope, filter)).await
 }
 
+/// How many holdings each of `clients` has, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn count_each(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    clients: &[ClientId],
+    filter: &HoldingFilter,
+) -> Result<HashMap<ClientId, u64>> {
+    let select = select(scope, filter).filter(Column::ClientId.is_in(clients.iter().map(|id| id.uuid())));
+    let counts = store::counted_each(db, select, Column::ClientId).await?;
+    Ok(counts.into_iter().map(|(client, count)| (client.into(), count)).collect())
+}
+
 /// The same page of each client's holdings, newest first, in one statement.
 ///
 /// # Errors

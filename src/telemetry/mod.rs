@@ -47,7 +47,9 @@ pub const FIELDS: &[&str] = &[
     "step.id",
     "target.id",
     "user.id",
+    "worker.busy",
     "worker.id",
+    "worker.slots",
     // Requests and sockets.
     "cost",
     "document.bytes",

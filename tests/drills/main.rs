@@ -10,6 +10,7 @@ mod support;
 mod crashes;
 mod crowds;
 mod outages;
+mod returns;
 mod stops;
 
 use std::time::Duration;

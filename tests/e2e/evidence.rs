@@ -2,6 +2,7 @@
 
 use gangway::domain::role::Role;
 use serde_json::{Value, json};
+use sha2::Digest;
 
 use crate::support::{
     TestApp,
@@ -27,35 +28,6 @@ async fn add(app: &TestApp, input: Value) -> Value {
     sent(app, &app.staff(Role::Technician), ADD, input).await
 }
 
-/// A file of `client` that arrived, written straight into the table.
-async fn file(app: &TestApp, client: &str, name: &str, media_type: &str, state: &str) -> String {
-    use gangway::{
-        clock::{Clock, IdSource},
-        ids::{ClientId, FileId},
-    };
-    use sea_orm::{EntityTrait, IntoActiveModel};
-    let (id, now, is_stored) = (app.clock.next(), app.clock.now(), state == "STORED");
-    let row = entity::file::Model {
-        id,
-        client_id: Some(client.parse::<ClientId>().unwrap().uuid()),
-        name: name.to_owned(),
-        state: state.to_owned(),
-        declared_media_type: media_type.to_owned(),
-        media_type: is_stored.then(|| media_type.to_owned()),
-        declared_size_bytes: 5,
-        size_bytes: is_stored.then_some(5),
-        sha256: is_stored.then(|| "2c".repeat(32)),
-        storage_key: format!("files/{id}"),
-        created_by: "system".to_owned(),
-        created_at: now,
-        expires_at: now,
-        stored_at: is_stored.then_some(now),
-    };
-    let write = app.app.db().write();
-    entity::file::Entity::insert(row.into_active_model()).exec_without_returning(write).await.unwrap();
-    FileId::from(id).to_string()
-}
-
 on_both_stacks! {
     async fn words_and_meetings_prove_a_step(app) {
         let client = make::client(&app, "acme").await;
@@ -79,17 +51,17 @@ on_both_stacks! {
     async fn files_and_numbered_photos_prove_a_step(app) {
         let client = make::client(&app, "acme").await;
         let step = make::step(&app, &client).await;
-        let picture = file(&app, &client, "rack.png", "image/png", "STORED").await;
+        let picture = make::upload(&app, &client, "rack.png", make::PNG).await;
         let photo = |key: &str| json!({ "stepId": step, "details": { "photo": { "fileId": picture, "caption": "The rack." } }, "idempotencyKey": key });
         for (n, key) in ["first-request", "second-request"].into_iter().enumerate() {
             let added = add(&app, photo(key)).await;
             assert_eq!(added["evidence"]["label"], format!("Photo {}", n + 1));
-            assert_eq!(added["evidence"]["sha256"], "2c".repeat(32));
+            assert_eq!(added["evidence"]["sha256"], hex::encode(sha2::Sha256::digest(make::PNG)));
         }
         let mut named = photo("third-request");
         named["label"] = json!("Rack");
         assert_eq!(refusal(&add(&app, named).await), ("BAD_USER_INPUT", "label".to_owned()));
-        let document = file(&app, &client, "plan.pdf", "application/pdf", "STORED").await;
+        let document = make::upload(&app, &client, "plan.pdf", b"%PDF-1.7").await;
         let mut wrong = photo("third-request");
         wrong["details"]["photo"]["fileId"] = json!(document);
         assert_eq!(refusal(&add(&app, wrong).await), ("BAD_USER_INPUT", "details.photo.fileId".to_owned()));
@@ -101,11 +73,11 @@ on_both_stacks! {
         let (client, other) = (make::client(&app, "acme").await, make::client(&app, "other").await);
         let step = make::step(&app, &client).await;
         let proof = |file: &str| json!({ "stepId": step, "details": { "file": { "fileId": file } }, "idempotencyKey": "a-good-key" });
-        let expected = file(&app, &client, "plan.pdf", "application/pdf", "EXPECTED").await;
+        let expected = make::announce(&app, &client, "plan.pdf", 8).await["file"]["id"].as_str().unwrap().to_owned();
         let refused = add(&app, proof(&expected)).await;
         assert_eq!(refusal(&refused), ("BAD_USER_INPUT", "details.file.fileId".to_owned()));
         assert!(refused["userErrors"][0]["remedy"].is_string());
-        let foreign = file(&app, &other, "plan.pdf", "application/pdf", "STORED").await;
+        let foreign = make::upload(&app, &other, "plan.pdf", b"%PDF-1.7").await;
         for unknown in [foreign.as_str(), "fil_01h455vb4pex5vsknk084sn02q", "nonsense"] {
             assert_eq!(refusal(&add(&app, proof(unknown)).await), ("NOT_FOUND", "details.file.fileId".to_owned()));
         }

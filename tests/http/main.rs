@@ -1,8 +1,14 @@
-//! The transport over a schema of its own: raw HTTP, event streams and sockets, byte by byte.
+//! The transport over a schema of its own: raw HTTP, event streams and sockets, byte by byte; and files, which need
+//! a whole process.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod files;
 mod operations;
 mod requests;
 mod sockets;
 mod streams;
 mod toy;
+mod whole;
+
+#[path = "../pipeline/support/moto.rs"]
+mod moto;

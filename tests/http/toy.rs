@@ -215,6 +215,7 @@ impl Toy {
             clock: Arc::new(System),
             ids: Arc::new(System),
             metrics: Arc::new(move || metrics.render()),
+            files: None,
         };
         let stop = CancellationToken::new();
         let transport = Transport::new(ports, &config, stop.clone());

@@ -66,6 +66,10 @@ on_every_stack! {
         // As if the process that ordered it had died between its commit and the hint.
         let silent = gangway::app::App::new(gangway::app::Parts {
             shelves: gangway::ports::shelves::Shelves::default(),
+            uploads: gangway::app::file::Uploads {
+                links: gangway::auth::Links::new("http://localhost", &gangway::auth::Secret::new("s".repeat(32).into()).unwrap()),
+                limit_bytes: 0,
+            },
             hints: std::sync::Arc::new(gangway::ports::hints::NoHints),
             ..stack.app.parts().clone()
         });

@@ -163,7 +163,7 @@ pub(super) fn delete(root: &Root, path: &ObjectPath) -> Result<()> {
     }
 }
 
-/// Takes away the unfinished files that lie directly in `folder`.
+/// Takes away the unfinished files that lie directly in `folder`, and the folder when nothing else is in it.
 pub(super) fn sweep(root: &Root, path: &ObjectPath) -> Result<u64> {
     let say = |errno| fault("sweep", path, errno);
     let folder = match root.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY) {
@@ -182,6 +182,11 @@ pub(super) fn sweep(root: &Root, path: &ObjectPath) -> Result<u64> {
                 Err(errno) => return Err(say(errno)),
             }
         }
+    }
+    if !path.is_root() {
+        // Refused when something is in it, which is why it stays then.
+        let parent = root.resolve(&path.parent(), OFlags::RDONLY | OFlags::DIRECTORY).map_err(say)?;
+        rustix::fs::unlinkat(&parent, path.file_name(), AtFlags::REMOVEDIR).unwrap_or_default();
     }
     Ok(swept)
 }

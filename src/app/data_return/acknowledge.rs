@@ -40,7 +40,7 @@ pub struct Acknowledge {
 pub async fn acknowledge(app: &App, actor: &Actor, input: Acknowledge) -> Result<Job> {
     actor.require(Permission::DataReturnAcknowledge)?;
     let mut deed = app.begin(actor).await?;
-    let job = store::job::get_locked(deed.tx(), &actor.scope, input.job_id).await?;
+    let job = store::job::get_locked(deed.tx(), &actor.scope, input.job_id, "jobId").await?;
     if job.kind != JobKind::DataReturn {
         return Err(Error::not_found("data return", "jobId"));
     }

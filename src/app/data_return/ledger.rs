@@ -15,7 +15,7 @@ use crate::{
         holding::{Holding, HoldingDetails, HoldingState},
         job::Job,
     },
-    error::{Error, Result},
+    error::{Error, Result, Violation},
     ids::HoldingId,
     store,
 };
@@ -23,17 +23,23 @@ use crate::{
 /// A package that was sent and read back.
 #[derive(Clone, Debug)]
 pub struct Delivered {
-    /// What the job says of itself.
+    /// What the job says of itself: names the package manifest by its digest.
     pub summary: Summary,
-    /// The package manifest: part by part, with digests.
-    pub manifest: serde_json::Value,
 }
 
-/// The first step: the holdings are being closed from now on. Safe to repeat.
+/// The first step: the holdings are being closed from now on. Safe to repeat. The keys are looked at once more,
+/// because one that was revoked while the job waited may be in the wrong hands.
 ///
 /// # Errors
-/// `Conflict` when one of them is not open any more.
-pub async fn closing(deed: &mut Deed<'_>, ids: &[HoldingId]) -> Result<()> {
+/// `Violation` when one of `recipients` is no confirmed key of the client any more; `Conflict` when a holding is
+/// not open any more.
+pub async fn closing(deed: &mut Deed<'_>, job: &Job, ids: &[HoldingId], recipients: &[String]) -> Result<()> {
+    let client_id = job.client_id.ok_or_else(|| Error::internal("a data return without a client"))?;
+    let keys = store::recipient_key::confirmed(deed.tx(), &deed.actor().scope, client_id).await?;
+    if !recipients.iter().all(|recipient| keys.iter().any(|key| key.recipient == *recipient)) {
+        let violation = Violation::new("recipients", "A key that the data was to be encrypted to was revoked.");
+        return Err(violation.remedy("Plan the return again with keys that are confirmed.").into());
+    }
     for mut holding in lock(deed, ids).await? {
         if holding.state != HoldingState::Closing {
             holding::begin_closing(deed, &mut holding).await?;
@@ -101,9 +107,7 @@ async fn receipt(deed: &mut Deed<'_>, job: &Job, holdings: &[Holding], package: 
         "engagementId": job.engagement_id,
         "jobId": job.id,
         "holdings": returned,
-        "package": package.manifest,
-        "manifestDigest": package.summary.manifest_digest,
-        "location": package.summary.location,
+        "package": package.summary,
         "verification": "Every part was read back from the destination and its SHA-256 compared.",
     });
     let kind = CertificateKind::DataReturnReceipt;

@@ -9,7 +9,6 @@ mod acknowledge;
 mod ledger;
 mod plan;
 
-use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -19,7 +18,7 @@ use crate::{
 
 pub use acknowledge::{Acknowledge, Verdict, acknowledge};
 pub use ledger::{Delivered, closing, delivered, given_up};
-pub use plan::{PlanDraft, PlanRequest, plan};
+pub(in crate::app) use plan::{blockers, draft};
 
 /// What a caller chooses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +48,6 @@ pub struct Args {
     pub destination: String,
     /// The public keys it is encrypted to.
     pub recipients: Vec<String>,
-    /// The client's calendar day when it was planned, for the bag.
-    pub planned_on: NaiveDate,
 }
 
 /// What the task reads of one target.

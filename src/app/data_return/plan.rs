@@ -1,22 +1,25 @@
 //! What a data return would do, judged before anybody starts it.
 
-use serde_json::Value;
+use std::collections::HashMap;
 
 use super::{Args, Options, TargetDetails};
 use crate::{
-    app::App,
-    auth::Actor,
+    app::{
+        App,
+        job::{Ask, Draft},
+    },
+    auth::{Actor, ClientScope},
     domain::{
         client::Client,
         engagement::{Engagement, EngagementKind, EngagementState},
         gate::{self, Blocker},
         holding::{Holding, HoldingDetails, HoldingState},
-        job::{JobKind, NewTarget},
+        job::{JobKind, PlannedTarget},
         recipient_key::StoredKey,
     },
     error::{Error, Result, Violation},
-    ids::{ClientId, EngagementId, HoldingId, StepId},
-    store,
+    ids::{ClientId, HoldingId, StepId},
+    store::{self, Reader},
 };
 
 /// The key of the step that returns data, in every offboarding process.
@@ -24,74 +27,44 @@ const STEP: &str = "data_return";
 /// The most holdings of one return.
 const HOLDINGS_MAX: usize = 100;
 
-/// What a caller wants to be planned.
-#[derive(Clone, Debug)]
-pub struct PlanRequest {
-    /// In the course of what.
-    pub engagement_id: EngagementId,
-    /// Which data; empty for all of the client's that is to be returned.
-    pub holding_ids: Vec<HoldingId>,
-    /// What the caller chooses.
-    pub options: Options,
-}
-
-/// What a job would do, and what stands in its way.
-#[derive(Clone, Debug)]
-pub struct PlanDraft {
-    /// For whom.
-    pub client_id: ClientId,
-    /// In the course of what.
-    pub engagement_id: EngagementId,
-    /// The step it does.
-    pub step_id: Option<StepId>,
-    /// What the task will read.
-    pub args: Value,
-    /// What it acts on.
-    pub targets: Vec<NewTarget>,
-    /// What the caller should know.
-    pub warnings: Vec<String>,
-    /// Gates that are closed.
-    pub blockers: Vec<Blocker>,
-    /// Changes when anything the plan relies on does.
-    pub fingerprint: String,
-}
-
 /// Judges what a return of these holdings would do. Nothing is written.
 ///
 /// # Errors
 /// `NotFound` on `engagementId` or `holdingIds`; `Violation` on `holdingIds`, `destination`, `format` or
 /// `recipientKeyIds`; `Conflict` when the run is no offboarding under way.
-pub async fn plan(app: &App, actor: &Actor, request: &PlanRequest) -> Result<PlanDraft> {
-    let (db, scope) = (app.db().read(), &actor.scope);
-    let engagement = store::engagement::find(db, scope, request.engagement_id).await?;
+pub(in crate::app) async fn draft(
+    db: &impl Reader,
+    app: &App,
+    actor: &Actor,
+    ask: &Ask,
+    options: &Options,
+) -> Result<Draft> {
+    let scope = &actor.scope;
+    let engagement = store::engagement::find(db, scope, ask.engagement_id).await?;
     let engagement = engagement.ok_or_else(|| Error::not_found("engagement", "engagementId"))?;
-    under_way(&engagement)?;
     let client = store::client::find(db, scope, engagement.client_id).await?;
     let client = client.ok_or_else(|| Error::not_found("engagement", "engagementId"))?;
-    let holdings = holdings(app, actor, &client, &request.holding_ids).await?;
-    let keys = keys(app, actor, &client, &request.options).await?;
-    destination(app, &request.options)?;
-    agreed(app, &client, &request.options).await?;
-    let blockers = blockers(app, actor, &client).await?;
-    let step_id = step(app, actor, &engagement).await?;
-    let args = Args {
-        engagement_id: engagement.id,
-        client_slug: client.slug.to_string(),
-        client_name: client.name.clone(),
-        format: request.options.format,
-        destination: request.options.destination.clone(),
-        recipients: keys.iter().map(|key| key.recipient.clone()).collect(),
-        planned_on: client.today(app.now()),
-    };
-    Ok(PlanDraft {
+    let holdings = holdings(db, scope, &client, &ask.holding_ids).await?;
+    let keys = keys(db, scope, &client, options).await?;
+    under_way(&engagement)?;
+    destination(app, options)?;
+    agreed(db, &client, options).await?;
+    Ok(Draft {
         client_id: client.id,
-        engagement_id: engagement.id,
-        step_id,
-        args: serde_json::to_value(args).map_err(Error::internal)?,
+        step_id: step(db, scope, &engagement).await?,
+        targets: holdings.iter().map(target).collect::<Result<_>>()?,
         warnings: warnings(&holdings),
+        blockers: blockers(db, scope, app, &[client.id]).await?.remove(&client.id).unwrap_or_default(),
         fingerprint: fingerprint(&holdings, &keys),
-        targets: holdings.iter().map(|holding| target(app, holding)).collect::<Result<_>>()?,
-        blockers,
+        args: serde_json::to_value(Args {
+            engagement_id: engagement.id,
+            client_slug: client.slug.to_string(),
+            client_name: client.name,
+            format: options.format,
+            destination: options.destination.clone(),
+            recipients: keys.iter().map(|key| key.recipient.clone()).collect(),
+        })
+        .map_err(Error::internal)?,
     })
 }
 
@@ -102,8 +75,7 @@ fn under_way(engagement: &Engagement) -> Result<()> {
     Err(Error::state("Data is returned in the course of an offboarding that is running."))
 }
 
-async fn holdings(app: &App, actor: &Actor, client: &Client, ids: &[HoldingId]) -> Result<Vec<Holding>> {
-    let (db, scope) = (app.db().read(), &actor.scope);
+async fn holdings(db: &impl Reader, scope: &ClientScope, client: &Client, ids: &[HoldingId]) -> Result<Vec<Holding>> {
     let mut found = if ids.is_empty() {
         store::holding::residuals(db, scope, client.id).await?
     } else {
@@ -135,12 +107,13 @@ fn is_returnable(holding: &Holding) -> bool {
     is_open && matches!(&holding.details, HoldingDetails::Data(data) if data.disposition.is_returned())
 }
 
-async fn keys(app: &App, actor: &Actor, client: &Client, options: &Options) -> Result<Vec<StoredKey>> {
-    let mut keys = store::recipient_key::confirmed(app.db().read(), &actor.scope, client.id).await?;
+async fn keys(db: &impl Reader, scope: &ClientScope, client: &Client, options: &Options) -> Result<Vec<StoredKey>> {
+    let mut keys = store::recipient_key::confirmed(db, scope, client.id).await?;
     if !options.recipient_keys.is_empty() {
         keys.retain(|key| options.recipient_keys.contains(&key.id));
         if keys.len() != options.recipient_keys.len() {
-            let violation = Violation::new("recipientKeyIds", "One of these is no confirmed key of the client.");
+            let field = "options.dataReturn.recipientKeyIds";
+            let violation = Violation::new(field, "One of these is no confirmed key of the client.");
             return Err(violation.remedy("Confirm it with `recipientKeyConfirm`.").into());
         }
     }
@@ -153,32 +126,43 @@ fn destination(app: &App, options: &Options) -> Result<()> {
         return Ok(());
     }
     let names: Vec<_> = known.keys().map(String::as_str).collect();
-    let violation = Violation::new("destination", format!("There is no destination `{}`.", options.destination));
+    let violation =
+        Violation::new("options.dataReturn.destination", format!("There is no destination `{}`.", options.destination));
     Err(violation.remedy(format!("Name one of those that are configured: {}.", names.join(", "))).into())
 }
 
 /// The format is one that a signed service agreement names.
-async fn agreed(app: &App, client: &Client, options: &Options) -> Result<()> {
-    let terms = store::agreement::return_terms(app.db().read(), client.id).await?;
+async fn agreed(db: &impl Reader, client: &Client, options: &Options) -> Result<()> {
+    let terms = store::agreement::return_terms(db, client.id).await?;
     let formats = terms.map(|terms| terms.formats).unwrap_or_default();
     if formats.contains(&options.format) {
         return Ok(());
     }
     let known: Vec<_> = formats.iter().map(|format| format.as_str()).collect();
-    let violation = Violation::new("format", format!("The format {} was not agreed.", options.format));
+    let violation =
+        Violation::new("options.dataReturn.format", format!("The format {} was not agreed.", options.format));
     Err(violation.remedy(format!("Agreed are: {}.", known.join(", "))).into())
 }
 
-async fn blockers(app: &App, actor: &Actor, client: &Client) -> Result<Vec<Blocker>> {
-    let mut situations = store::situation::of_clients(app.db().read(), &actor.scope, app.now(), &[client.id]).await?;
-    let situation = situations.remove(&client.id).unwrap_or_default();
+/// What stands in the way of returning the data of these clients, client by client.
+///
+/// # Errors
+/// Those of the database.
+pub(in crate::app) async fn blockers(
+    db: &impl Reader,
+    scope: &ClientScope,
+    app: &App,
+    clients: &[ClientId],
+) -> Result<HashMap<ClientId, Vec<Blocker>>> {
+    let situations = store::situation::of_clients(db, scope, app.now(), clients).await?;
     let mut gates = gate::hard_gates_of_job(JobKind::DataReturn);
     gates.push(gate::Gate::NoticeRecorded);
-    Ok(gate::evaluate_hard(&gates, &situation))
+    let missing = |(client, situation)| (client, gate::evaluate_hard(&gates, &situation));
+    Ok(situations.into_iter().map(missing).collect())
 }
 
-async fn step(app: &App, actor: &Actor, engagement: &Engagement) -> Result<Option<StepId>> {
-    let mut steps = store::step::of_engagements(app.db().read(), &actor.scope, &[engagement.id]).await?;
+async fn step(db: &impl Reader, scope: &ClientScope, engagement: &Engagement) -> Result<Option<StepId>> {
+    let mut steps = store::step::of_engagements(db, scope, &[engagement.id]).await?;
     let steps = steps.remove(&engagement.id).unwrap_or_default();
     Ok(steps.into_iter().find(|step| step.key == STEP).map(|step| step.id))
 }
@@ -194,7 +178,7 @@ fn fingerprint(holdings: &[Holding], keys: &[StoredKey]) -> String {
     holdings.chain(keys).collect::<Vec<_>>().join(" ")
 }
 
-fn target(app: &App, holding: &Holding) -> Result<NewTarget> {
+fn target(holding: &Holding) -> Result<PlannedTarget> {
     let HoldingDetails::Data(data) = &holding.details else {
         return Err(Error::not_found("holding", "holdingIds"));
     };
@@ -204,8 +188,7 @@ fn target(app: &App, holding: &Holding) -> Result<NewTarget> {
         path: data.location.path().to_owned(),
         label: label(holding),
     };
-    Ok(NewTarget {
-        id: app.new_id(),
+    Ok(PlannedTarget {
         holding_id: Some(holding.id),
         name: holding.name.clone(),
         details: serde_json::to_value(details).map_err(Error::internal)?,

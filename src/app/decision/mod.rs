@@ -33,7 +33,7 @@ mod request;
 
 pub(in crate::app) use expiry::expire;
 pub use expiry::expire_due;
-pub use read::{Permissions, answers, count, find, list, load_many, of_engagements, permissions, voter};
+pub use read::{Permissions, about, answers, count, find, list, load_many, of_engagements, permissions, voter};
 pub use request::{Request, request};
 
 /// A question that a deed puts.

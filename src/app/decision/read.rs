@@ -72,6 +72,17 @@ pub async fn of_engagements(app: &App, actor: &Actor, engagements: &[EngagementI
     Ok(found)
 }
 
+/// The questions about what these printed ids name that the caller may see, oldest first.
+///
+/// # Errors
+/// `Forbidden`, and those of the database.
+pub async fn about(app: &App, actor: &Actor, subjects: &[&str]) -> Result<Vec<Decision>> {
+    actor.require(Permission::Decision)?;
+    let mut found = store::decision::about(app.db().read(), &actor.scope, subjects).await?;
+    found.retain(|decision| sees(actor, decision));
+    Ok(found)
+}
+
 /// What was answered to questions the caller was given. One without answers is missing.
 ///
 /// # Errors

@@ -72,6 +72,15 @@ pub async fn of_clients(
     store::engagement::of_clients(app.db().read(), &actor.scope, clients, window).await
 }
 
+/// How many engagements each of `clients` has.
+///
+/// # Errors
+/// `Forbidden`, and those of the database.
+pub async fn count_each(app: &App, actor: &Actor, clients: &[ClientId]) -> Result<HashMap<ClientId, u64>> {
+    actor.require(Permission::Engagements)?;
+    store::engagement::count_each(app.db().read(), &actor.scope, clients).await
+}
+
 /// Derives the stage of a client that was locked in this deed, and writes the client when it changed.
 pub(in crate::app) async fn restage(deed: &mut Deed<'_>, client: &mut Client) -> Result<()> {
     let engagements = store::engagement::glimpses(deed.tx(), client.id).await?;

@@ -28,11 +28,26 @@ pub struct Retain {
     pub decision_id: DecisionId,
 }
 
+/// Says that a planned line came into being.
+///
+/// # Errors
+/// `Forbidden`; `NotFound` on `id`; `Conflict` when the line is stale or not planned.
+pub async fn activate(app: &App, actor: &Actor, id: HoldingId, expected_revision: i32) -> Result<Holding> {
+    actor.require(Permission::HoldingActivate)?;
+    let mut deed = app.begin(actor).await?;
+    let mut holding = store::holding::lock(deed.tx(), &actor.scope, id, "id").await?;
+    expect_revision(expected_revision, holding.revision)?;
+    step(&mut deed, &mut holding, HoldingVerb::Activate, EventKind::HoldingActivated, "came into being").await?;
+    deed.commit().await?;
+    Ok(holding)
+}
+
 /// Lets a line stay: a clause of the contract and a granted decision about this line say so.
 ///
 /// # Errors
 /// `Forbidden`; `NotFound` on `id` or `decisionId`; `Violation` on `decisionId` when it is about something
-/// else or not granted; `Conflict` when the line is stale or not active.
+/// else or not granted, or on `clause` when no agreement in force has it; `Conflict` when the line is stale
+/// or not active.
 pub async fn retain(app: &App, actor: &Actor, input: Retain) -> Result<Holding> {
     actor.require(Permission::HoldingRetain)?;
     let mut deed = app.begin(actor).await?;
@@ -45,11 +60,22 @@ pub async fn retain(app: &App, actor: &Actor, input: Retain) -> Result<Holding> 
         let violation = Violation::new("decisionId", "This is no granted decision to retain this holding.");
         return Err(violation.remedy("Ask with `decisionRequest` (TOOL_RETENTION) about the holding.").into());
     }
+    is_agreed(&deed, &holding, &input.clause).await?;
     holding.retained_clause = Some(input.clause.into_string());
     holding.decision_id = Some(decision.id);
     step(&mut deed, &mut holding, HoldingVerb::Retain, EventKind::HoldingRetained, "may stay by contract").await?;
     deed.commit().await?;
     Ok(holding)
+}
+
+/// Refuses a clause that no agreement in force with the holding's client has.
+async fn is_agreed(deed: &Deed<'_>, holding: &Holding, clause: &Name) -> Result<()> {
+    let agreed = store::agreement::clauses_in_force(deed.tx(), holding.client_id).await?;
+    if agreed.iter().any(|reference| reference == clause.as_str()) {
+        return Ok(());
+    }
+    let violation = Violation::new("clause", "No signed agreement with this client has such a clause.");
+    Err(violation.remedy("Cite one as `agreements { clauses { reference } }` of the client gives it.").into())
 }
 
 /// Its removal begins.

@@ -7,7 +7,7 @@ use crate::{
     auth::{Actor, permission::Permission},
     domain::{
         event::{EventKind, NewEvent},
-        holding::{Holding, HoldingDetails, HoldingFilter, HoldingState, check_names},
+        holding::{Holding, HoldingDetails, HoldingFilter, HoldingKind, HoldingState, check_names},
         page::{Page, Window},
     },
     error::{Conflict, Error, Result, Violation, at},
@@ -17,7 +17,7 @@ use crate::{
 
 mod change;
 
-pub use change::{Retain, retain};
+pub use change::{Retain, activate, retain};
 pub(in crate::app) use change::{begin_closing, close, excepted, fail_closing, lapsed, remove, resurface, touch};
 
 /// A line to enter.
@@ -68,17 +68,29 @@ pub async fn register(
 fn vet(app: &App, row: Result<Entry>) -> Result<Entry> {
     let entry = row?;
     check_names(&entry.name, entry.external_ref.as_deref()).map_err(|(field, invalid)| at(field, invalid))?;
-    entry.details.check().map_err(|(field, invalid)| at(&format!("details.{field}"), invalid))?;
+    entry.details.check().map_err(|(field, invalid)| at(&input_field(entry.details.kind(), field), invalid))?;
     if let HoldingDetails::Data(data) = &entry.details {
         let sources = &app.parts().shelves.sources;
         if !sources.contains_key(data.location.store()) {
             let known: Vec<_> = sources.keys().map(String::as_str).collect();
             let message = format!("There is no store `{}`.", data.location.store());
             let remedy = format!("Name one of those that are configured: {}.", known.join(", "));
-            return Err(Violation::new("details.location", message).remedy(remedy).into());
+            return Err(Violation::new(input_field(HoldingKind::Data, "location"), message).remedy(remedy).into());
         }
     }
     Ok(entry)
+}
+
+/// Where a field of a holding's details stands in the row that a caller sent.
+fn input_field(kind: HoldingKind, field: &str) -> String {
+    let details = match kind {
+        HoldingKind::SystemRecord => "systemRecord",
+        HoldingKind::Agent => "agent",
+        HoldingKind::Credential => "credential",
+        HoldingKind::Config => "config",
+        HoldingKind::Data => "data",
+    };
+    format!("details.{details}.{field}")
 }
 
 async fn without_doubles(deed: &Deed<'_>, client: ClientId, rows: Vec<Result<Entry>>) -> Result<Vec<Result<Entry>>> {
@@ -145,7 +157,7 @@ fn about(kind: EventKind, holding: &Holding, summary: String) -> NewEvent {
 /// # Errors
 /// `Forbidden`, and those of the database.
 pub async fn load_many(app: &App, actor: &Actor, ids: &[HoldingId]) -> Result<Vec<Holding>> {
-    actor.require(Permission::Client)?;
+    actor.require(Permission::Holding)?;
     store::holding::load_many(app.db().read(), &actor.scope, ids).await
 }
 
@@ -178,8 +190,22 @@ pub async fn of_clients(
     filter: &HoldingFilter,
     window: &Window,
 ) -> Result<HashMap<ClientId, Page<Holding>>> {
-    actor.require(Permission::Client)?;
+    actor.require(Permission::Holding)?;
     store::holding::of_clients(app.db().read(), &actor.scope, clients, filter, window).await
+}
+
+/// How many holdings each of `clients` has.
+///
+/// # Errors
+/// `Forbidden`, and those of the database.
+pub async fn count_each(
+    app: &App,
+    actor: &Actor,
+    clients: &[ClientId],
+    filter: &HoldingFilter,
+) -> Result<HashMap<ClientId, u64>> {
+    actor.require(Permission::Holding)?;
+    store::holding::count_each(app.db().read(), &actor.scope, clients, filter).await
 }
 
 /// What stands between a client and a conclusion, oldest first, up to 1,000 lines; `None` when the caller

@@ -7,12 +7,21 @@
 //!
 //! Deliberately absent: *how* a job is dispatched (`queue`) and what a kind does (`jobs`).
 
+mod ending;
 mod events;
+mod plan;
+mod read;
+mod steer;
 pub mod target;
 mod ticks;
 pub mod worker;
 
-pub use self::ticks::{Tick, Ticks};
+pub use self::{
+    plan::{Ask, Draft, Options, Planned, blockers, load_plans, plan},
+    read::{count, find, health, list, load_many, of_clients, of_steps, target_counts, targets_of},
+    steer::{Cancel, Retry, Start, cancel, retry, start},
+    ticks::{Tick, Ticks},
+};
 
 use crate::{
     app::Deed,

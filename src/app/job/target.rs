@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{events, worker};
 use crate::{
     app::App,
-    auth::Actor,
+    auth::{Actor, permission::Permission},
     domain::job::{JobError, JobKind, Lease, NewTarget, Target, TargetCounts, TargetState, TargetVerb},
     error::Result,
     ids::{ClientId, JobId, JobTargetId},
@@ -78,6 +78,15 @@ pub async fn list(
     limit: u64,
 ) -> Result<Vec<Target>> {
     store::job::list_targets(app.db().read(), job, states, behind, limit).await
+}
+
+/// The target of `job`, if the caller may see it.
+///
+/// # Errors
+/// `Forbidden`, and those of the database.
+pub async fn find(app: &App, actor: &Actor, job: JobId, id: JobTargetId) -> Result<Option<Target>> {
+    actor.require(Permission::JobTarget)?;
+    store::job::find_target(app.db().read(), &actor.scope, job, id).await
 }
 
 /// How many targets of `job` stand where.

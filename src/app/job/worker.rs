@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::events;
+use super::{ending::ended, events};
 use crate::{
     app::{App, Deed},
     auth::Actor,
@@ -138,6 +138,7 @@ async fn end(
         store::job::cancel_targets(deed.tx(), lease.job, deed.now()).await?;
     }
     deed.record(events::settled(lease, running, settlement));
+    ended(&mut deed, lease.job, running.kind, state).await?;
     if state == JobState::Queued {
         deed.hint(lease.job);
     }

@@ -74,6 +74,21 @@ pub async fn read(
     store::log::read(app.db().read(), &actor.scope, filter, after, limit).await
 }
 
+/// As [`read`], for whoever watches jobs: what the log says of them is theirs to see, the rest of it is not.
+///
+/// # Errors
+/// `Forbidden`, and those of the database.
+pub async fn read_of_jobs(
+    app: &App,
+    actor: &Actor,
+    filter: &EventFilter,
+    after: EventCursor,
+    limit: u32,
+) -> Result<EventBatch> {
+    actor.require(Permission::JobEvents)?;
+    store::log::read(app.db().read(), &actor.scope, filter, after, limit).await
+}
+
 /// As [`read`], of every client, for the one reader of this process that all streams hang on.
 ///
 /// # Errors

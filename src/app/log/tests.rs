@@ -38,6 +38,13 @@ impl Test {
         let signer = Signer::from_seed("gangway.test/log", &[7; 32]).unwrap();
         let parts = Parts {
             shelves: crate::ports::shelves::Shelves::default(),
+            uploads: crate::app::file::Uploads {
+                links: crate::auth::Links::new(
+                    "http://localhost",
+                    &crate::auth::Secret::new("s".repeat(32).into()).unwrap(),
+                ),
+                limit_bytes: 0,
+            },
             db,
             clock: Arc::new(clock.clone()),
             ids: Arc::new(clock),

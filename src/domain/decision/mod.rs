@@ -297,7 +297,8 @@ impl Rule {
                 return Err(Invalid::new(format!("A requirement names roles and a quorum of 1 to {QUORUM_MAX}.")));
             }
             if let Some(twice) = requirement.any_of.iter().find(|role| !seen.insert(**role)) {
-                return Err(Invalid::new(format!("The role {twice} stands here twice.")));
+                return Err(Invalid::new(format!("The role {twice} stands here twice."))
+                    .remedy("Name each role in one requirement."));
             }
         }
         Ok(())

@@ -265,7 +265,7 @@ impl Blocker {
             Missing::SettledFees { .. } => {
                 "Settle what is open, and attest it on this step with `evidenceAdd` (ATTESTATION)."
             }
-            Missing::ActiveHoldings { .. } => "Register them as active with `holdingsRegister`.",
+            Missing::ActiveHoldings { .. } => "Set them up, and say of each that it exists now with `holdingActivate`.",
             Missing::SettledHoldings { .. } | Missing::EmptyLedger { .. } => {
                 "Remove them by a job (`jobPlan`, `jobStart`), retain them by contract (`holdingRetain`), or ask for an exception (`exceptionRaise`)."
             }
@@ -300,7 +300,7 @@ impl Blocker {
             Missing::Date { on: Some(_), .. } => &[],
             Missing::RecipientKey => &["recipientKeyRegister", "recipientKeyConfirm"],
             Missing::Receipt { .. } => &["dataReturnAcknowledge", "decisionRequest"],
-            Missing::ActiveHoldings { .. } => &["holdingsRegister"],
+            Missing::ActiveHoldings { .. } => &["holdingActivate"],
             Missing::SettledHoldings { .. } | Missing::EmptyLedger { .. } => {
                 &["jobPlan", "jobStart", "holdingRetain", "exceptionRaise"]
             }

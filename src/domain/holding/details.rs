@@ -367,13 +367,13 @@ impl CredentialHolding {
             return Err(("principal", refuse_secret(sign)));
         }
         let reason = self.mfa.reason.as_deref().unwrap_or_default();
-        Remark::parse(reason).map_err(|invalid| ("mfa", invalid))?;
+        Remark::parse(reason).map_err(|invalid| ("mfaReason", invalid))?;
         if let Some(sign) = looks_like_secret(reason) {
-            return Err(("mfa", refuse_secret(sign)));
+            return Err(("mfaReason", refuse_secret(sign)));
         }
         if self.mfa.state == MfaState::NotApplicable && reason.trim().is_empty() {
             let missing = Invalid::new("A second factor that does not apply needs a reason.");
-            return Err(("mfa", missing.remedy("Say why this access cannot have one.")));
+            return Err(("mfaReason", missing.remedy("Say why this access cannot have one.")));
         }
         let is_fingerprint = |text: &str| text.strip_prefix("SHA256:").is_some_and(is_sha256);
         if self.fingerprint.as_deref().is_some_and(|text| !is_fingerprint(text)) {
@@ -460,7 +460,7 @@ mod tests {
         assert_eq!(credential(|_| {}), Ok(()));
         assert_eq!(credential(|json| json["principal"] = json!("admin password=hunter2")), Err("principal"));
         assert_eq!(credential(|json| json["principal"] = json!("Xy7!kQ92zz")), Err("principal"));
-        assert_eq!(credential(|json| json["mfa"]["reason"] = json!("seed JBSWY3DPEHPK3PXP")), Err("mfa"));
+        assert_eq!(credential(|json| json["mfa"]["reason"] = json!("seed JBSWY3DPEHPK3PXP")), Err("mfaReason"));
         assert_eq!(credential(|json| json["fingerprint"] = json!("Xy7!kQ92zz")), Err("fingerprint"));
         let fingerprint = "SHA256:uNiVztksCsDhcc0u9e8BrKUxmEBgPV3cyhCYBtd8K5M";
         assert_eq!(credential(|json| json["fingerprint"] = json!(fingerprint)), Ok(()));
@@ -477,7 +477,7 @@ mod tests {
 
     #[test]
     fn a_second_factor_that_does_not_apply_needs_a_reason() {
-        assert_eq!(credential(|json| json["mfa"] = json!({"state": "NOT_APPLICABLE"})), Err("mfa"));
+        assert_eq!(credential(|json| json["mfa"] = json!({"state": "NOT_APPLICABLE"})), Err("mfaReason"));
         let reason = json!({"state": "NOT_APPLICABLE", "reason": "A service account cannot answer a prompt."});
         assert_eq!(credential(|json| json["mfa"] = reason), Ok(()));
     }

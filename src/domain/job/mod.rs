@@ -15,6 +15,7 @@
 mod claim;
 mod crash;
 mod outcome;
+mod plan;
 mod progress;
 mod retry;
 mod state;
@@ -29,6 +30,7 @@ pub use self::{
     claim::{Claimant, Claimed, Enqueued, Held, Lease, Pick, Presence},
     crash::{ALONE_AFTER_CRASHES, FAILED_AFTER_CRASHES, crashed, runs_alone},
     outcome::{JobError, Outcome, RunAt, Settlement, Standing, settle},
+    plan::{PLAN_LIFETIME, Plan, PlannedTarget, RetryScope},
     progress::{Meter, Progress, ProgressUnit},
     retry::{BACKOFF_BASE, BACKOFF_CAP, BACKOFF_FLOOR, backoff},
     state::{JobState, Verb},
@@ -174,6 +176,44 @@ impl NewJob {
             started_by,
         }
     }
+}
+
+/// Which jobs a list holds. An empty list allows everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobFilter {
+    /// Only this client's.
+    pub client_id: Option<ClientId>,
+    /// Only this engagement's.
+    pub engagement_id: Option<EngagementId>,
+    /// Only these kinds.
+    pub kinds: Vec<JobKind>,
+    /// Only these states.
+    pub states: Vec<JobState>,
+}
+
+/// In which order a list of jobs stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum JobOrder {
+    /// What was ordered last comes first.
+    #[default]
+    Newest,
+    /// What was ordered first comes first.
+    Oldest,
+}
+
+/// How the queue does as a whole.
+#[derive(Clone, Debug)]
+pub struct QueueHealth {
+    /// How many live jobs of each kind stand in each state; pairs without a job are left out.
+    pub counts: Vec<(JobKind, JobState, u64)>,
+    /// How many could be taken up now.
+    pub due_count: u64,
+    /// Since when the one that is due longest has been due.
+    pub oldest_due_at: Option<DateTime<Utc>>,
+    /// How many ended within the last hour, by how they ended.
+    pub ended: Vec<(JobState, u64)>,
+    /// The workers that were seen lately.
+    pub workers: Vec<(Presence, DateTime<Utc>)>,
 }
 
 /// A job as it stands.

@@ -8,7 +8,7 @@ use crate::{
     app,
     domain::decision::Answers,
     graphql::{
-        loaders::{Batch, Shared},
+        loaders::{Batch, Shared, grouped},
         types::decision::Decision,
     },
     ids::{DecisionId, EngagementId},
@@ -21,6 +21,10 @@ pub struct DecisionKey(pub DecisionId);
 /// Asks for all decisions of this engagement, oldest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DecisionsOf(pub EngagementId);
+
+/// Asks for all decisions about what this printed id names, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DecisionsAbout(pub String);
 
 /// Asks for the votes and delegations of this decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +54,17 @@ impl Loader<DecisionsOf> for Batch {
             lists.entry(DecisionsOf(engagement)).or_default().push(decision.into());
         }
         Ok(lists)
+    }
+}
+
+impl Loader<DecisionsAbout> for Batch {
+    type Value = Vec<Decision>;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[DecisionsAbout]) -> Result<HashMap<DecisionsAbout, Vec<Decision>>, Shared> {
+        let subjects: Vec<_> = keys.iter().map(|key| key.0.as_str()).collect();
+        let found = app::decision::about(&self.app, &self.actor, &subjects).await.map_err(Arc::new)?;
+        Ok(grouped(found, |decision| DecisionsAbout(decision.subject_id.clone()), Into::into))
     }
 }
 

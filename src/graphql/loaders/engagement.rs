@@ -44,6 +44,21 @@ pub struct ChecklistOf(pub StepId);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PictureOf(pub EngagementId);
 
+/// Asks how many engagements a client has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EngagementCountOf(pub ClientId);
+
+impl Loader<EngagementCountOf> for Batch {
+    type Value = u64;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[EngagementCountOf]) -> Result<HashMap<EngagementCountOf, u64>, Shared> {
+        let clients: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let counts = app::engagement::count_each(&self.app, &self.actor, &clients).await.map_err(Arc::new)?;
+        Ok(counts.into_iter().map(|(client, count)| (EngagementCountOf(client), count)).collect())
+    }
+}
+
 impl Loader<PictureOf> for Batch {
     type Value = Arc<Picture>;
     type Error = Shared;

@@ -14,7 +14,7 @@ use crate::{
         page::{Page, Window},
     },
     graphql::{
-        loaders::{Batch, Shared},
+        loaders::{Batch, Shared, alike},
         types::holding::Holding,
     },
     ids::{ClientId, HoldingId},
@@ -27,6 +27,24 @@ pub struct HoldingKey(pub HoldingId);
 /// Asks for one page of a client's holdings.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HoldingsOf(pub ClientId, pub HoldingFilter, pub Window);
+
+/// Asks how many holdings a client has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HoldingCountOf(pub ClientId, pub HoldingFilter);
+
+impl Loader<HoldingCountOf> for Batch {
+    type Value = u64;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[HoldingCountOf]) -> Result<HashMap<HoldingCountOf, u64>, Shared> {
+        let mut found = HashMap::new();
+        for (filter, clients) in alike(keys, |key| (key.1.clone(), key.0)) {
+            let counts = app::holding::count_each(&self.app, &self.actor, &clients, &filter).await.map_err(Arc::new)?;
+            found.extend(counts.into_iter().map(|(client, count)| (HoldingCountOf(client, filter.clone()), count)));
+        }
+        Ok(found)
+    }
+}
 
 impl Loader<HoldingKey> for Batch {
     type Value = Holding;

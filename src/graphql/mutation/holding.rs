@@ -226,6 +226,23 @@ impl Payload for HoldingsRegisterPayload {
     }
 }
 
+/// Which line came into being.
+#[derive(Clone, Debug, InputObject)]
+pub struct HoldingActivateInput {
+    /// The line.
+    id: ID,
+    /// The revision the caller read.
+    expected_revision: i32,
+}
+
+payload! {
+    /// The line that is open now.
+    HoldingActivatePayload {
+        /// The line.
+        holding: Holding,
+    }
+}
+
 /// Which line may stay, and why.
 #[derive(Clone, Debug, InputObject)]
 pub struct HoldingRetainInput {
@@ -233,7 +250,7 @@ pub struct HoldingRetainInput {
     id: ID,
     /// The revision the caller read.
     expected_revision: i32,
-    /// The clause of the contract that lets it stay, 1 to 200 characters.
+    /// The clause that lets it stay, as a signed agreement with the client cites it, 1 to 200 characters.
     clause: String,
     /// The granted decision (`TOOL_RETENTION`) about this holding.
     decision_id: ID,
@@ -270,6 +287,20 @@ impl HoldingMutation {
             Ok(HoldingsRegisterPayload { results, user_errors: Vec::new(), replayed: done.is_replayed })
         };
         settle(registered.await)
+    }
+
+    /// Says that a planned line came into being: from now on it has to be closed again.
+    async fn holding_activate(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: HoldingActivateInput,
+    ) -> Nullable<HoldingActivatePayload> {
+        let activated = async {
+            let id = id::get(&input.id, "holding", "id")?;
+            let holding = app::holding::activate(ctx.app(), ctx.actor()?, id, input.expected_revision).await?;
+            Ok(HoldingActivatePayload::done(holding.into()))
+        };
+        settle(activated.await)
     }
 
     /// Lets a line stay: a clause of the contract and a granted decision say so.

@@ -18,7 +18,9 @@ pub mod engagement;
 pub mod evidence;
 pub mod exception;
 pub mod fact;
+pub mod file;
 pub mod holding;
+pub mod job;
 pub mod process;
 pub mod recipient_key;
 mod rows;
@@ -38,7 +40,9 @@ pub struct Mutation(
     evidence::EvidenceMutation,
     exception::ExceptionMutation,
     fact::FactMutation,
+    file::FileMutation,
     holding::HoldingMutation,
+    job::JobMutation,
     process::ProcessMutation,
     recipient_key::RecipientKeyMutation,
     stakeholder::StakeholderMutation,

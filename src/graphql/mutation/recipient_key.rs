@@ -7,6 +7,7 @@ use crate::{
         self,
         recipient_key::{Confirm, Register},
     },
+    domain::text::Prose,
     error::{Result, parse},
     graphql::{
         context::Caller,
@@ -109,7 +110,8 @@ impl RecipientKeyMutation {
     ) -> Nullable<RecipientKeyConfirmPayload> {
         let confirmed = async {
             let id = id::get(&input.id, "recipient key", "id")?;
-            let confirm = Confirm { id, answer: input.answer, fingerprint: input.fingerprint };
+            let answer = parse::<Prose>("answer", &input.answer)?.into_string();
+            let confirm = Confirm { id, answer, fingerprint: input.fingerprint };
             let key = app::recipient_key::confirm(ctx.app(), ctx.actor()?, confirm).await?;
             Ok(RecipientKeyConfirmPayload::done(key.into()))
         };

@@ -7,8 +7,11 @@ pub mod client;
 pub mod decision;
 pub mod engagement;
 pub mod exception;
+pub mod file;
 pub mod holding;
+pub mod job;
 pub mod log;
+pub mod node;
 pub mod process;
 
 /// Everything that can be read.
@@ -20,7 +23,10 @@ pub struct Query(
     decision::DecisionQuery,
     engagement::EngagementQuery,
     exception::ExceptionQuery,
+    file::FileQuery,
     holding::HoldingQuery,
+    job::JobQuery,
     log::LogQuery,
+    node::NodeQuery,
     process::ProcessQuery,
 );

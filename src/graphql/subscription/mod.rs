@@ -3,7 +3,8 @@
 use async_graphql::MergedSubscription;
 
 pub mod event;
+pub mod job;
 
 /// Everything that can be watched.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(event::EventSubscription);
+pub struct Subscription(event::EventSubscription, job::JobSubscription);

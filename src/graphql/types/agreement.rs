@@ -10,7 +10,12 @@ use crate::{
     graphql::{
         loaders::{ClientKey, required},
         scalars::{Date, DateTime},
-        types::{actor::Actor, client::Client, kinds::kinds},
+        types::{
+            actor::Actor,
+            client::Client,
+            file::{File, behind},
+            kinds::kinds,
+        },
     },
 };
 
@@ -24,7 +29,8 @@ use crate::{
     field(name = "state", ty = "AgreementState", desc = "Where it stands."),
     field(name = "title", ty = "&str", desc = "What people call it."),
     field(name = "clauses", ty = "Vec<Clause>", desc = "The passages that may be cited."),
-    field(name = "file_id", ty = "Option<ID>", desc = "The paper, as an uploaded file."),
+    field(name = "file_id", ty = "Option<ID>", desc = "The id of the paper, an uploaded file."),
+    field(name = "file", ty = "Option<File>", desc = "The paper itself."),
     field(name = "effective_on", ty = "Option<Date>", desc = "In force from this day."),
     field(name = "ends_on", ty = "Option<Date>", desc = "In force until this day."),
     field(name = "signature", ty = "Option<Signature>", desc = "Who put it in force, and how."),
@@ -120,7 +126,7 @@ kinds! {
     agreement::Agreement,
     {
         /// Opaque id.
-        async fn id(&self) -> ID {
+        pub(super) async fn id(&self) -> ID {
             self.noun.id.to_string().into()
         }
 
@@ -149,9 +155,14 @@ kinds! {
             self.noun.details.clauses().iter().map(Clause::from).collect()
         }
 
-        /// The paper, as an uploaded file.
+        /// The id of the paper, an uploaded file.
         async fn file_id(&self) -> Option<ID> {
             self.noun.file_id.map(|id| id.to_string().into())
+        }
+
+        /// The paper itself.
+        async fn file(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<File>> {
+            behind(ctx, self.noun.file_id).await
         }
 
         /// In force from this day.

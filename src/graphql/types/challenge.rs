@@ -16,7 +16,8 @@ use crate::{
 #[graphql(complex)]
 pub struct Challenge {
     /// Opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub(super) id: ID,
     /// The difficulty that was expected.
     expected: Option<String>,
     /// The difficulty that came.

@@ -6,7 +6,6 @@ use crate::{
     app,
     domain::{
         client::{self, ClientStage},
-        engagement::EngagementFilter,
         fact::FactKind,
         page::{Key, Keyed, Page},
     },
@@ -14,7 +13,8 @@ use crate::{
         connection::{Slice, Total, asks_total, connection},
         context::Caller,
         loaders::{
-            AgreementsOf, ContactsOf, EngagementsOf, FactCountOf, FactsOf, HoldingsOf, RecipientKeysOf, listed, load,
+            AgreementsOf, ContactsOf, EngagementCountOf, EngagementsOf, FactCountOf, FactsOf, HoldingCountOf,
+            HoldingsOf, JobsOf, RecipientKeysOf, listed, load,
         },
         scalars::{Date, DateTime},
         types::{
@@ -23,6 +23,7 @@ use crate::{
             engagement::EngagementConnection,
             fact::FactConnection,
             holding::{HoldingConnection, HoldingFilter},
+            job::{JobConnection, JobFilter},
             recipient_key::RecipientKey,
         },
     },
@@ -47,7 +48,7 @@ connection! {
 #[Object]
 impl Client {
     /// Opaque id.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -111,14 +112,36 @@ impl Client {
         }
         filter.client_id = None;
         let page = load(ctx, HoldingsOf(self.0.id, filter.clone(), window)).await?;
-        let Some(page) = page else { return Ok(HoldingConnection::empty()) };
+        let total = if asks_total(ctx) { load(ctx, HoldingCountOf(self.0.id, filter)).await? } else { None };
+        Ok(HoldingConnection::new(
+            page.unwrap_or_else(|| Page::empty(&window)),
+            Total::known(total.unwrap_or_default()),
+        ))
+    }
+
+    /// Its jobs, newest first.
+    async fn jobs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, up to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "Which jobs.")] filter: Option<JobFilter>,
+    ) -> async_graphql::Result<JobConnection> {
+        let window = Slice::forward(first, after).window()?;
+        let Some(mut filter) = filter.unwrap_or_default().parse() else { return Ok(JobConnection::empty()) };
+        if filter.client_id.is_some_and(|client| client != self.0.id) {
+            return Ok(JobConnection::empty());
+        }
+        filter.client_id = None;
+        let page = load(ctx, JobsOf(self.0.id, filter.clone(), window)).await?;
+        let Some(page) = page else { return Ok(JobConnection::empty()) };
         filter.client_id = Some(self.0.id);
         let (app, actor) = (ctx.app().clone(), ctx.actor()?.clone());
         let total = Total::new(move || {
             let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
-            Box::pin(async move { app::holding::count(&app, &actor, &filter).await })
+            Box::pin(async move { app::job::count(&app, &actor, &filter).await })
         });
-        Ok(HoldingConnection::new(page, total))
+        Ok(JobConnection::new(page, total))
     }
 
     /// Its engagements, newest first.
@@ -130,14 +153,9 @@ impl Client {
     ) -> async_graphql::Result<EngagementConnection> {
         let window = Slice::forward(first, after).window()?;
         let page = load(ctx, EngagementsOf(self.0.id, window)).await?;
-        let Some(page) = page else { return Ok(EngagementConnection::empty()) };
-        let (app, actor) = (ctx.app().clone(), ctx.actor()?.clone());
-        let filter = EngagementFilter { client_id: Some(self.0.id), ..EngagementFilter::default() };
-        let total = Total::new(move || {
-            let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
-            Box::pin(async move { app::engagement::count(&app, &actor, &filter).await })
-        });
-        Ok(EngagementConnection::new(page, total))
+        let total = if asks_total(ctx) { load(ctx, EngagementCountOf(self.0.id)).await? } else { None };
+        let page = page.unwrap_or_else(|| Page::empty(&window));
+        Ok(EngagementConnection::new(page, Total::known(total.unwrap_or_default())))
     }
 
     /// What was agreed with it in writing, oldest first.

@@ -36,7 +36,7 @@ impl From<contact::Phone> for PhoneNumber {
 #[Object]
 impl Contact {
     /// Opaque id.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 

@@ -23,7 +23,8 @@ use crate::{
 #[graphql(complex)]
 pub struct Decision {
     /// Opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub(super) id: ID,
     /// What is asked.
     kind: DecisionKind,
     /// The question, in words.

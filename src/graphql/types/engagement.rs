@@ -15,13 +15,13 @@ use crate::{
         context::Caller,
         id,
         loaders::{
-            ChallengesOf, ClientKey, DecisionsOf, ExceptionsOf, PictureOf, StakeholdersOf, StepsOf, VersionKey, listed,
-            load, required,
+            CertificatesOf, ChallengesOf, ClientKey, DecisionsOf, ExceptionsOf, PictureOf, StakeholdersOf, StepsOf,
+            VersionKey, listed, load, required,
         },
         scalars::{Date, DateTime},
         types::{
-            blocker::Blocker, challenge::Challenge, client::Client, decision::Decision, exception::Exception,
-            process::ProcessVersion, stakeholder::Stakeholder, step::Step,
+            blocker::Blocker, certificate::Certificate, challenge::Challenge, client::Client, decision::Decision,
+            exception::Exception, process::ProcessVersion, stakeholder::Stakeholder, step::Step,
         },
     },
 };
@@ -31,7 +31,8 @@ use crate::{
 #[graphql(complex)]
 pub struct Engagement {
     /// Opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub(super) id: ID,
     /// Onboarding or offboarding.
     kind: EngagementKind,
     /// Where it stands.
@@ -133,6 +134,11 @@ impl Engagement {
     /// The questions asked in it that the caller may see, oldest first.
     async fn decisions(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Decision>> {
         listed(ctx, DecisionsOf(self.inner.id)).await
+    }
+
+    /// What was certified in it, oldest first.
+    async fn certificates(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Certificate>> {
+        listed(ctx, CertificatesOf(self.inner.id)).await
     }
 
     /// The difficulties recorded in it, oldest first.

@@ -15,7 +15,11 @@ use crate::{
         id,
         loaders::{ClientKey, load},
         scalars::{DateTime, JsonObject, Long},
-        types::{actor::Actor, client::Client},
+        types::{
+            actor::Actor,
+            client::Client,
+            node::{Node, find},
+        },
     },
 };
 
@@ -33,7 +37,7 @@ impl From<event::Event> for Event {
 #[Object]
 impl Event {
     /// Opaque id.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -73,6 +77,11 @@ impl Event {
     /// The id of the noun it happened to.
     async fn subject_id(&self) -> ID {
         self.0.subject_id.clone().into()
+    }
+
+    /// The noun it happened to; null when it cannot be asked for by its id, or is not for the caller to read.
+    async fn subject(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Node>> {
+        find(ctx, &self.0.subject_id.as_str().into()).await
     }
 
     /// The id of the job in whose course it happened.

@@ -1,6 +1,6 @@
 //! Evidence.
 
-use async_graphql::{ID, Interface, SimpleObject};
+use async_graphql::{Context, ID, Interface, SimpleObject};
 
 use crate::{
     domain::{
@@ -9,7 +9,11 @@ use crate::{
     },
     graphql::{
         scalars::DateTime,
-        types::{actor::Actor, kinds::kinds},
+        types::{
+            actor::Actor,
+            file::{File, behind},
+            kinds::kinds,
+        },
     },
 };
 
@@ -49,7 +53,7 @@ kinds! {
     evidence::Evidence,
     {
         /// Opaque id.
-        async fn id(&self) -> ID {
+        pub(super) async fn id(&self) -> ID {
             self.noun.id.to_string().into()
         }
 
@@ -86,9 +90,14 @@ kinds! {
             self.details.description.as_deref()
         }
 
-        /// The uploaded file.
+        /// The id of the uploaded file.
         async fn file_id(&self) -> Option<ID> {
             self.noun.file_id.map(|id| id.to_string().into())
+        }
+
+        /// The uploaded file itself.
+        async fn file(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<File>> {
+            behind(ctx, self.noun.file_id).await
         }
     }
 
@@ -99,9 +108,14 @@ kinds! {
             self.details.caption.as_deref()
         }
 
-        /// The uploaded file.
+        /// The id of the uploaded file.
         async fn file_id(&self) -> Option<ID> {
             self.noun.file_id.map(|id| id.to_string().into())
+        }
+
+        /// The uploaded file itself.
+        async fn file(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<File>> {
+            behind(ctx, self.noun.file_id).await
         }
     }
 

@@ -23,7 +23,8 @@ use crate::{
 #[graphql(complex)]
 pub struct Exception {
     /// Opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub(super) id: ID,
     /// How the run leaves the process.
     r#type: ExceptionType,
     /// What happened.

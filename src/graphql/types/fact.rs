@@ -50,7 +50,7 @@ kinds! {
     fact::Fact,
     {
         /// Opaque id.
-        async fn id(&self) -> ID {
+        pub(super) async fn id(&self) -> ID {
             self.noun.id.to_string().into()
         }
 

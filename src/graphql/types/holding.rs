@@ -27,7 +27,8 @@ macro_rules! holdings {
             #[graphql(complex)]
             pub struct $name {
                 /// Opaque id.
-                id: ID,
+                #[graphql(owned)]
+                pub(super) id: ID,
                 /// What it is.
                 kind: HoldingKind,
                 /// What people call it.
@@ -82,7 +83,7 @@ macro_rules! holdings {
         /// A line of the ledger: something the provider opened at a client and has to close again.
         #[derive(Clone, Debug, Interface)]
         #[graphql(
-            field(name = "id", ty = "&ID", desc = "Opaque id."),
+            field(name = "id", ty = "ID", desc = "Opaque id."),
             field(name = "kind", ty = "&HoldingKind", desc = "What it is."),
             field(name = "name", ty = "&String", desc = "What people call it."),
             field(name = "state", ty = "&HoldingState", desc = "Where it stands."),

@@ -24,7 +24,8 @@ use crate::{
 #[graphql(complex)]
 pub struct Process {
     /// Opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub(super) id: ID,
     /// What it is cited by, in every version: `T-ONB-010`.
     document_number: String,
     /// What people call it.
@@ -77,7 +78,8 @@ impl Process {
 #[graphql(complex)]
 pub struct ProcessVersion {
     /// Opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub(super) id: ID,
     /// Counts up from 1.
     number: i32,
     /// Where it stands.

@@ -20,6 +20,8 @@ pub struct RecipientKey {
     fingerprint: String,
     /// A message only the holder can read, in age's text form; `age -d -i KEY` prints the answer.
     challenge: String,
+    /// Until when the challenge can be answered.
+    challenge_expires_at: DateTime,
     /// When it was entered.
     created_at: DateTime,
     /// When its holder proved that it can read.
@@ -33,6 +35,7 @@ impl From<StoredKey> for RecipientKey {
         Self {
             id: key.id.to_string().into(),
             state: key.state,
+            challenge_expires_at: key.challenge_expires_at().into(),
             recipient: key.recipient,
             fingerprint: key.fingerprint,
             challenge: key.challenge,

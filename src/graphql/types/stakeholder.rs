@@ -15,7 +15,8 @@ use crate::{
 #[graphql(complex)]
 pub struct Stakeholder {
     /// Opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub(super) id: ID,
     /// Its place in the list, from 1.
     position: i32,
     /// Person or team.

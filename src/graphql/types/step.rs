@@ -17,9 +17,11 @@ use crate::{
         connection::connection,
         context::Caller,
         id,
-        loaders::{ChecklistOf, EngagementKey, EvidenceOf, PictureOf, StepsOf, listed, load, required},
+        loaders::{
+            ChecklistOf, EngagementKey, EvidenceOf, JobsOfStep, PictureOf, StepsOf, UserKey, listed, load, required,
+        },
         scalars::DateTime,
-        types::{blocker::Blocker, engagement::Engagement, evidence::Evidence},
+        types::{blocker::Blocker, engagement::Engagement, evidence::Evidence, job::Job, user::User},
     },
     ids::UserId,
 };
@@ -29,7 +31,8 @@ use crate::{
 #[graphql(complex)]
 pub struct Step {
     /// Opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub(super) id: ID,
     /// The step's name within its process, the same in every engagement.
     key: String,
     /// Its place in the order of the process, from 1.
@@ -92,6 +95,14 @@ impl Step {
         required(ctx, EngagementKey(self.inner.engagement_id)).await
     }
 
+    /// Who works on it; null while nobody does, and for callers who may not read people.
+    async fn assignee(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<User>> {
+        match self.inner.assignee_id {
+            Some(id) if ctx.actor()?.may(Permission::User) => load(ctx, UserKey(id)).await,
+            _ => Ok(None),
+        }
+    }
+
     /// What it is about, in the words of the process.
     async fn description(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
         let picture = load(ctx, PictureOf(self.inner.engagement_id)).await?;
@@ -130,6 +141,11 @@ impl Step {
     /// What has to be ticked off.
     async fn checklist(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<ChecklistItem>> {
         listed(ctx, ChecklistOf(self.inner.id)).await
+    }
+
+    /// The jobs that do it, newest first, up to 20.
+    async fn jobs(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Job>> {
+        listed(ctx, JobsOfStep(self.inner.id)).await
     }
 
     /// What proves it, oldest first.

@@ -35,7 +35,7 @@ connection! {
 #[Object]
 impl User {
     /// Opaque id.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 

@@ -4,7 +4,7 @@
 //! being closed; (2) the inventory is frozen, once, and kept in the checkpoint; (3) parts are packed and sent,
 //! each durable before the checkpoint that counts it; (4) everything is read back; (5) the receipt is signed
 //! and the ledger moved, once for a job; (6) every target says so. A run that finds a checkpoint goes on
-//! behind it. A cancelled or failed return gives the holdings back to the ledger as alive as before.
+//! behind it. Whatever ends the job without success gives the holdings back to the ledger (`app::job`).
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crate::{
     auth::Actor,
     domain::{
         agreement::DataFormat,
-        job::{JobError, JobKind, Outcome, Target, TargetVerb},
+        job::{JobError, JobKind, Outcome, Target, TargetState, TargetVerb},
     },
     error::{Error, Result, at},
     ids::HoldingId,
@@ -67,18 +67,19 @@ impl Task for ReturnTask {
     }
 
     async fn run(&self, context: &TaskContext) -> Result<Outcome> {
-        let targets = context.targets(&[], None, TARGETS_MAX).await?;
+        let targets = context.targets(TargetState::ALL, None, TARGETS_MAX).await?;
         let details: Vec<TargetDetails> = targets.iter().map(details).collect::<Result<_>>()?;
         let ids: Vec<HoldingId> = details.iter().map(|details| details.holding_id).collect();
         let order = Arc::new(self.order(context, &details)?);
         let actor = Actor::system();
         let mut deed = context.begin(&actor).await?;
-        data_return::closing(&mut deed, &ids).await?;
+        let recipients = context.args::<Args>()?.recipients;
+        data_return::closing(&mut deed, context.job(), &ids, &recipients).await?;
         deed.commit().await?;
-        step_all(context, &targets, TargetVerb::Start).await?;
+        step_all(context, &targets, TargetVerb::Start, &Report::default()).await?;
         match self.deliver(context, &order, &targets).await {
             Ok(package) => finish(context, &order, &targets, &ids, &package).await,
-            Err(error) => stop(context, &ids, error).await,
+            Err(error) => stop(context, error),
         }
     }
 }
@@ -112,7 +113,7 @@ impl ReturnTask {
                 source_organization: "Gangway".to_owned(),
                 external_identifier: id,
                 external_description: format!("Data returned to {}", args.client_name),
-                bagged_on: args.planned_on,
+                bagged_on: job.created_at.date_naive(),
             },
         })
     }
@@ -139,7 +140,7 @@ impl ReturnTask {
         });
         let watch = watch(context, Some(frozen.clone()), &cancel);
         let package = pack(order, &frozen, begun.engine, &watch).await?;
-        step_all(context, targets, TargetVerb::Verify).await.map_err(ReturnError::Checkpoint)?;
+        step_all(context, targets, TargetVerb::Verify, &Report::default()).await.map_err(ReturnError::Checkpoint)?;
         verify(order, &package, &watch).await?;
         Ok(package)
     }
@@ -162,15 +163,6 @@ fn format(format: DataFormat) -> Result<Format> {
     }
 }
 
-async fn step_all(context: &TaskContext, targets: &[Target], verb: TargetVerb) -> Result<()> {
-    for target in targets {
-        if !target.state.is_terminal() {
-            context.step(target.id, verb, Report::default()).await?;
-        }
-    }
-    Ok(())
-}
-
 /// Step 5 and 6: the receipt, the ledger, the targets, the summary.
 async fn finish(
     context: &TaskContext,
@@ -181,27 +173,37 @@ async fn finish(
 ) -> Result<Outcome> {
     let summary = summary(context, order, package)?;
     let result = serde_json::to_value(&summary).map_err(Error::internal)?;
+    if !package.manifest.is_complete() {
+        return give_in(context, targets, result, incomplete(summary.incomplete_count)).await;
+    }
     let actor = Actor::system();
     let mut deed = context.begin(&actor).await?;
-    if !package.manifest.is_complete() {
-        data_return::given_up(&mut deed, ids).await?;
-        deed.commit().await?;
-        let error = incomplete(summary.incomplete_count);
-        for target in targets {
-            let report = Report { error: Some(error.clone()), ..Report::default() };
-            context.step(target.id, TargetVerb::Fail, report).await?;
-        }
-        return Ok(Outcome::Partial(Some(result), error));
-    }
-    let manifest = serde_json::to_value(&package.manifest).map_err(Error::internal)?;
-    let delivered = Delivered { summary, manifest };
-    data_return::delivered(&mut deed, context.job(), ids, &delivered).await?;
+    data_return::delivered(&mut deed, context.job(), ids, &Delivered { summary }).await?;
     deed.commit().await?;
-    for target in targets {
-        let report = Report { outcome: Some(result.clone()), ..Report::default() };
-        context.step(target.id, TargetVerb::Succeed, report).await?;
-    }
+    step_all(context, targets, TargetVerb::Succeed, &Report { outcome: Some(result.clone()), ..Report::default() })
+        .await?;
     Ok(Outcome::Done(Some(result)))
+}
+
+/// Something could not be returned whole. A retry has to look at the sources again, so it finds no checkpoint.
+async fn give_in(
+    context: &TaskContext,
+    targets: &[Target],
+    result: serde_json::Value,
+    error: JobError,
+) -> Result<Outcome> {
+    step_all(context, targets, TargetVerb::Fail, &Report { error: Some(error.clone()), ..Report::default() }).await?;
+    context.save_checkpoint(&serde_json::Value::Null).await?;
+    Ok(Outcome::Partial(Some(result), error))
+}
+
+async fn step_all(context: &TaskContext, targets: &[Target], verb: TargetVerb, report: &Report) -> Result<()> {
+    for target in targets {
+        if !target.state.is_terminal() {
+            context.step(target.id, verb, report.clone()).await?;
+        }
+    }
+    Ok(())
 }
 
 fn incomplete(count: u64) -> JobError {
@@ -229,7 +231,7 @@ fn summary(context: &TaskContext, order: &Order, package: &Package) -> Result<Su
 }
 
 /// What a run that did not reach its end means. What can be tried again keeps its checkpoint.
-async fn stop(context: &TaskContext, ids: &[HoldingId], error: ReturnError) -> Result<Outcome> {
+fn stop(context: &TaskContext, error: ReturnError) -> Result<Outcome> {
     let outcome = match error {
         ReturnError::Cancelled => match context.signals().should_stop() {
             Some(Outcome::HandBack) | None => return Ok(Outcome::HandBack),
@@ -244,10 +246,6 @@ async fn stop(context: &TaskContext, ids: &[HoldingId], error: ReturnError) -> R
         }),
         other => return Err(other.into()),
     };
-    let actor = Actor::system();
-    let mut deed = context.begin(&actor).await?;
-    data_return::given_up(&mut deed, ids).await?;
-    deed.commit().await?;
     Ok(outcome)
 }
 

@@ -244,7 +244,8 @@ pub trait ObjectStore: ObjectSource {
     /// `Forbidden` and the store-wide kinds.
     async fn delete(&self, path: &ObjectPath) -> Result<()>;
 
-    /// Takes away what interrupted uploads into `folder` left behind; gives their number. An upload into that
+    /// Takes away what interrupted uploads into `folder` left behind, the folder too when nothing else is in it;
+    /// gives their number. An upload into that
     /// folder that is still under way is interrupted by it.
     ///
     /// # Errors

@@ -124,6 +124,16 @@ pub(crate) async fn of_engagements(
     rows.into_iter().map(domain).collect()
 }
 
+/// The decisions about what these printed ids name, oldest first, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn about(db: &impl ConnectionTrait, scope: &ClientScope, subjects: &[&str]) -> Result<Vec<Decision>> {
+    let select = scoped(scope).filter(Column::SubjectId.is_in(subjects.iter().copied()));
+    let rows = select.order_by_asc(Column::RequestedAt).order_by_asc(Column::Id).all(db).await?;
+    rows.into_iter().map(domain).collect()
+}
+
 /// The questions of this kind about this subject that nobody has ended, whatever the time.
 ///
 /// # Errors

@@ -1,42 +1,132 @@
-//! Reading one job on its own.
+//! Reading jobs.
 
-use sea_orm::{ConnectionTrait, EntityTrait, QuerySelect};
+use std::collections::HashMap;
+
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+
+use entity::job::{Column, Entity};
 
 use super::job;
 use crate::{
     auth::ClientScope,
-    domain::job::Job,
+    domain::{
+        job::{Job, JobFilter, JobOrder},
+        page::{Page, Window},
+    },
     error::{Error, Result},
-    ids::JobId,
-    store::Tx,
+    ids::{ClientId, JobId, JobPlanId, StepId},
+    store::{self, Sort, Tx},
 };
 
-/// The job, if it is there and in `scope`. Jobs of the provider itself are seen only without restriction.
-///
-/// # Errors
-/// `NotFound` when it is absent or out of scope; `Inconsistent` for a broken row.
-#[cfg_attr(not(test), expect(dead_code, reason = "what callers ask of jobs reaches it"))]
-pub(crate) async fn get(db: &impl ConnectionTrait, scope: &ClientScope, id: JobId) -> Result<Job> {
-    let row = entity::job::Entity::find_by_id(id.uuid()).one(db).await?;
-    visible(scope, row)
+/// Jobs of the provider itself, which have no client, are seen only without restriction.
+fn scoped(scope: &ClientScope) -> Select<Entity> {
+    store::within(Entity::find(), Column::ClientId, scope)
 }
 
-/// The same, with the row locked for `tx`.
+/// The job, locked for `tx`.
 ///
 /// # Errors
-/// As [`get`].
-pub(crate) async fn get_locked(tx: &Tx, scope: &ClientScope, id: JobId) -> Result<Job> {
-    let row = entity::job::Entity::find_by_id(id.uuid()).lock_exclusive().one(tx).await?;
-    visible(scope, row)
+/// `NotFound` on `field` when it is absent or out of scope; `Inconsistent` for a broken row.
+pub(crate) async fn get_locked(tx: &Tx, scope: &ClientScope, id: JobId, field: &'static str) -> Result<Job> {
+    let row = scoped(scope).filter(Column::Id.eq(id.uuid())).lock_exclusive().one(tx).await?;
+    job(row.ok_or_else(|| Error::not_found("job", field))?)
 }
 
-fn visible(scope: &ClientScope, row: Option<entity::job::Model>) -> Result<Job> {
-    let is_visible = |client: Option<uuid::Uuid>| match client {
-        Some(client) => scope.allows(client.into()),
-        None => scope.restriction().is_none(),
-    };
-    match row {
-        Some(row) if is_visible(row.client_id) => job(row),
-        _ => Err(Error::not_found("job", "id")),
+/// Those of `ids` that `scope` allows, in one statement.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn load_many(db: &impl ConnectionTrait, scope: &ClientScope, ids: &[JobId]) -> Result<Vec<Job>> {
+    let select = scoped(scope).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+    select.all(db).await?.into_iter().map(job).collect()
+}
+
+fn select(scope: &ClientScope, filter: &JobFilter) -> Select<Entity> {
+    let mut select = scoped(scope);
+    if let Some(client) = filter.client_id {
+        select = select.filter(Column::ClientId.eq(client.uuid()));
     }
+    if let Some(engagement) = filter.engagement_id {
+        select = select.filter(Column::EngagementId.eq(engagement.uuid()));
+    }
+    if !filter.kinds.is_empty() {
+        select = select.filter(Column::Kind.is_in(filter.kinds.iter().map(|kind| kind.as_str())));
+    }
+    if !filter.states.is_empty() {
+        select = select.filter(Column::State.is_in(filter.states.iter().map(|state| state.as_str())));
+    }
+    select
+}
+
+/// One page of jobs.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn list(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    filter: &JobFilter,
+    order: JobOrder,
+    window: &Window,
+) -> Result<Page<Job>> {
+    let sort = match order {
+        JobOrder::Newest => Sort::Newest,
+        JobOrder::Oldest => Sort::Oldest,
+    };
+    let keys = (Column::CreatedAt, Column::Id);
+    store::fetch(db, select(scope, filter), keys, sort, window).await?.try_map(job)
+}
+
+/// How many jobs match.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn count(db: &impl ConnectionTrait, scope: &ClientScope, filter: &JobFilter) -> Result<u64> {
+    store::counted(db, select(scope, filter)).await
+}
+
+/// The same page of each client's jobs, newest first, in one statement.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn of_clients(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    clients: &[ClientId],
+    filter: &JobFilter,
+    window: &Window,
+) -> Result<HashMap<ClientId, Page<Job>>> {
+    let select = select(scope, filter).filter(Column::ClientId.is_in(clients.iter().map(|id| id.uuid())));
+    let keys = (Column::ClientId, Column::CreatedAt, Column::Id);
+    let client = |row: &entity::job::Model| row.client_id.unwrap_or_default();
+    let pages = store::fetch_each(db, select, keys, Sort::Newest, window, client).await?;
+    pages.into_iter().map(|(client, page)| Ok((client.into(), page.try_map(job)?))).collect()
+}
+
+/// The newest jobs that do these steps, newest first, at most `limit` of each step.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn of_steps(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    steps: &[StepId],
+    limit: u32,
+) -> Result<HashMap<StepId, Vec<Job>>> {
+    let select = scoped(scope).filter(Column::StepId.is_in(steps.iter().map(|id| id.uuid())));
+    let keys = (Column::StepId, Column::CreatedAt, Column::Id);
+    let window = Window { limit, ..Window::default() };
+    let step = |row: &entity::job::Model| row.step_id.unwrap_or_default();
+    let pages = store::fetch_each(db, select, keys, Sort::Newest, &window, step).await?;
+    pages.into_iter().map(|(step, page)| Ok((step.into(), page.try_map(job)?.items))).collect()
+}
+
+/// The job that was started from a plan, if it was.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn of_plan(db: &impl ConnectionTrait, plan: JobPlanId) -> Result<Option<JobId>> {
+    let select = Entity::find().select_only().column(Column::Id).filter(Column::PlanId.eq(plan.uuid()));
+    let id = select.order_by_asc(Column::CreatedAt).into_tuple::<uuid::Uuid>().one(db).await?;
+    Ok(id.map(Into::into))
 }

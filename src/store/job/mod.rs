@@ -12,25 +12,26 @@
 mod claim;
 mod enqueue;
 mod find;
+mod health;
 mod hint;
 mod lease;
+mod plan;
 mod settle;
 mod target;
 
 pub(crate) use self::{
     claim::{claim, has_due, reserve},
     enqueue::enqueue,
-    find::get_locked,
+    find::{count, get_locked, list, load_many, of_clients, of_plan, of_steps},
+    health::health,
     hint::{forget_hints, unhinted},
     lease::{Running, expired, hold, hold_expired, renew, save_checkpoint, save_progress, stalled},
-    settle::settle,
-    target::{add_targets, cancel_targets, change_target, count_targets, get_target, holdings_of, list_targets},
-};
-#[cfg(test)]
-pub(crate) use self::{
-    find::get,
-    settle::{cancel, request_cancel, restart},
-    target::retry_targets,
+    plan::{find_plan, insert_plan, load_plans},
+    settle::{cancel, request_cancel, restart, settle},
+    target::{
+        add_targets, cancel_targets, change_target, count_targets, find_target, get_target, holdings_of, list_targets,
+        page_targets, retry_targets, target_counts,
+    },
 };
 
 use sea_orm::{FromQueryResult, QueryResult};

@@ -64,7 +64,6 @@ pub(crate) async fn settle(
 ///
 /// # Errors
 /// Those of the database.
-#[cfg_attr(not(test), expect(dead_code, reason = "what callers ask of jobs reaches it"))]
 pub(crate) async fn cancel(tx: &Tx, id: JobId, at: Instant) -> Result<()> {
     let sql = format!(
         "UPDATE job SET state = '{}', hinted_at = NULL, worker = NULL, lease_until = NULL, finished_at = $2 \
@@ -80,7 +79,6 @@ pub(crate) async fn cancel(tx: &Tx, id: JobId, at: Instant) -> Result<()> {
 ///
 /// # Errors
 /// Those of the database.
-#[cfg_attr(not(test), expect(dead_code, reason = "what callers ask of jobs reaches it"))]
 pub(crate) async fn request_cancel(tx: &Tx, id: JobId) -> Result<()> {
     let running = JobState::Running;
     let sql = format!("UPDATE job SET is_cancel_requested = TRUE WHERE id = $1 AND state = '{running}'");
@@ -94,7 +92,6 @@ pub(crate) async fn request_cancel(tx: &Tx, id: JobId) -> Result<()> {
 ///
 /// # Errors
 /// `Conflict` when another live job holds its unique key; those of the database.
-#[cfg_attr(not(test), expect(dead_code, reason = "what callers ask of jobs reaches it"))]
 pub(crate) async fn restart(tx: &Tx, id: JobId, from: JobState) -> Result<()> {
     let dialect = Dialect::of(tx.get_database_backend());
     let sql = format!(

@@ -1,17 +1,23 @@
 //! The targets of a job.
 
+use std::collections::HashMap;
+
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
-    QueryOrder, QuerySelect, sea_query::Expr,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Order, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
+    sea_query::{Expr, ExprTrait, Func, Query, WindowStatement},
 };
 use serde_json::Value as Json;
 
 use crate::{
+    auth::ClientScope,
     clock::Instant,
     domain::job::{JobError, NewTarget, Target, TargetCounts, TargetState},
     error::{Error, Result},
     ids::{ClientId, HoldingId, JobId, JobTargetId},
-    store::{Tx, inconsistent, json, to_json, word},
+    store::{self, Tx, inconsistent, json, to_json, word},
 };
 
 use entity::job_target::{ActiveModel, Column, Entity, Model};
@@ -95,6 +101,20 @@ pub(crate) async fn get_target(tx: &Tx, job: JobId, id: JobTargetId) -> Result<T
     target(row)
 }
 
+/// The target, if it belongs to `job` and `scope` allows it.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn find_target(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    job: JobId,
+    id: JobTargetId,
+) -> Result<Option<Target>> {
+    let select = Entity::find_by_id(id.uuid()).filter(Column::JobId.eq(job.uuid()));
+    store::within(select, Column::ClientId, scope).one(db).await?.map(target).transpose()
+}
+
 /// Writes what one step of work changed about a target, which `tx` has locked.
 ///
 /// # Errors
@@ -157,6 +177,69 @@ pub(crate) async fn holdings_of(db: &impl ConnectionTrait, job: JobId) -> Result
     Ok(ids.into_tuple::<uuid::Uuid>().all(db).await?.into_iter().map(Into::into).collect())
 }
 
+/// Up to `limit` targets of each job behind `position`, in order, in one statement; of one state only when
+/// `state` says so.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn page_targets(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    jobs: &[JobId],
+    state: Option<TargetState>,
+    behind: Option<u32>,
+    limit: u32,
+) -> Result<HashMap<JobId, Vec<Target>>> {
+    let behind = behind.and_then(|position| i32::try_from(position).ok()).unwrap_or(-1);
+    let mut select = store::within(Entity::find(), Column::ClientId, scope)
+        .filter(Column::JobId.is_in(jobs.iter().map(|id| id.uuid())))
+        .filter(Column::Position.gt(behind));
+    if let Some(state) = state {
+        select = select.filter(Column::State.eq(state.as_str()));
+    }
+    let rank =
+        WindowStatement::partition_by((Entity, Column::JobId)).order_by((Entity, Column::Position), Order::Asc).take();
+    let mut ranked = select.clone().into_query();
+    ranked.clear_selects().expr_as(Expr::col((Entity, Column::Id)), "id");
+    ranked.expr_window_as(Func::cust("ROW_NUMBER"), rank, "rank");
+    let mut chosen = Query::select();
+    chosen.column("id").from_subquery(ranked, "ranked").and_where(Expr::col("rank").lte(limit));
+    let rows = select.filter(Column::Id.in_subquery(chosen)).order_by_asc(Column::Position).all(db).await?;
+    let mut pages: HashMap<JobId, Vec<Target>> = HashMap::new();
+    for row in rows {
+        pages.entry(row.job_id.into()).or_default().push(target(row)?);
+    }
+    Ok(pages)
+}
+
+/// How many targets of each of `jobs` stand where, in one statement.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn target_counts(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    jobs: &[JobId],
+) -> Result<HashMap<JobId, TargetCounts>> {
+    let counts = store::within(Entity::find(), Column::ClientId, scope)
+        .select_only()
+        .column(Column::JobId)
+        .column(Column::State)
+        .column_as(Expr::cust("COUNT(*)"), "count")
+        .filter(Column::JobId.is_in(jobs.iter().map(|id| id.uuid())))
+        .group_by(Column::JobId)
+        .group_by(Column::State)
+        .into_tuple::<(uuid::Uuid, String, i64)>()
+        .all(db)
+        .await?;
+    let mut found: HashMap<JobId, Vec<(TargetState, u32)>> = HashMap::new();
+    for (job, state, count) in counts {
+        let count = (word(TABLE, "state", job, &state)?, u32::try_from(count).unwrap_or(u32::MAX));
+        found.entry(job.into()).or_default().push(count);
+    }
+    Ok(found.into_iter().map(|(job, counts)| (job, counts.into_iter().collect())).collect())
+}
+
 /// How many targets of `job` stand where.
 ///
 /// # Errors
@@ -191,7 +274,6 @@ pub(crate) async fn cancel_targets(tx: &Tx, job: JobId, at: Instant) -> Result<u
 ///
 /// # Errors
 /// Those of the database.
-#[cfg_attr(not(test), expect(dead_code, reason = "what callers ask of jobs reaches it"))]
 pub(crate) async fn retry_targets(tx: &Tx, job: JobId, states: &[TargetState], at: Instant) -> Result<u64> {
     set_state(tx, job, states, TargetState::Pending, at).await
 }

@@ -104,13 +104,14 @@ pub(crate) async fn of_engagements(
     Ok(lists)
 }
 
-/// The name of an active person, to whom a step may be given.
+/// The name of an active person of the provider, to whom a step may be given.
 ///
 /// # Errors
 /// Those of the database.
 pub(crate) async fn assignee_name(db: &impl ConnectionTrait, id: UserId) -> Result<Option<String>> {
-    let found = entity::user::Entity::find_by_id(id.uuid()).filter(entity::user::Column::IsActive.eq(true)).one(db);
-    Ok(found.await?.map(|user| user.name))
+    use entity::user::{Column, Entity};
+    let colleague = Entity::find_by_id(id.uuid()).filter(Column::IsActive.eq(true)).filter(Column::ClientId.is_null());
+    Ok(colleague.one(db).await?.map(|user| user.name))
 }
 
 fn select(scope: &ClientScope, filter: &StepFilter) -> Select<Entity> {

@@ -1,14 +1,21 @@
 //! Worker processes: this very program, started once more as a worker.
 
 use std::{
-    path::PathBuf,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use gangway::{
+    adapters::local_files::{LocalFiles, Mounts},
     config::{Hints, Secret},
-    jobs::Registry,
+    jobs::{Registry, data_return::ReturnTask},
+    ports::{
+        shelves::{Shelf, Shelves},
+        storage::ObjectPath,
+    },
     queue::{Queue, Settings, Worker},
     reconcile,
 };
@@ -31,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) slots: u32,
     pub(crate) grace_ms: u64,
     pub(crate) log: PathBuf,
+    /// The folder with clients' data, for drills that return it.
+    pub(crate) data: Option<PathBuf>,
 }
 
 /// Short times, so that a drill takes seconds.
@@ -66,7 +75,11 @@ pub(crate) async fn be_a_worker() {
     let queue = Queue::open(plan.settings()).unwrap();
     let app = stack::app(stack::connect(&plan.database).await, queue.hints());
     let _background = queue.start(&app);
-    let worker = Worker::start(&queue, &app, Registry::default().with(Lab { log: plan.log.clone() }));
+    let mut registry = Registry::default().with(Lab { log: plan.log.clone() });
+    if let Some(data) = &plan.data {
+        registry = registry.with(ReturnTask::new(shelves(data)));
+    }
+    let worker = Worker::start(&queue, &app, registry);
     let stop = CancellationToken::new();
     let repair = reconcile::start(app, queue, stop.clone());
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap();
@@ -74,6 +87,21 @@ pub(crate) async fn be_a_worker() {
     worker.drain(Duration::from_millis(plan.grace_ms)).await;
     stop.cancel();
     repair.await.unwrap();
+}
+
+/// Where clients' data lies below `data`, and where it goes.
+fn shelves(data: &Path) -> Shelves {
+    let folder = ObjectPath::ROOT;
+    let source = Shelf { store: Arc::new(LocalFiles::open(&data.join("source"), Mounts::Stay).unwrap()) as _, folder };
+    let place = |name: &str| {
+        let store = LocalFiles::create(&data.join(name)).unwrap();
+        Shelf { store: Arc::new(store) as _, folder: ObjectPath::ROOT }
+    };
+    Shelves {
+        sources: BTreeMap::from([("data".to_owned(), source)]),
+        destinations: BTreeMap::from([("returns".to_owned(), place("returns"))]),
+        own: place("own"),
+    }
 }
 
 /// A running worker process, ended with this value.

@@ -41,6 +41,13 @@ pub(crate) async fn connect(url: &str) -> Db {
 pub(crate) fn app(db: Db, hints: Arc<dyn Hints>) -> App {
     App::new(Parts {
         shelves: gangway::ports::shelves::Shelves::default(),
+        uploads: gangway::app::file::Uploads {
+            links: gangway::auth::Links::new(
+                "http://localhost",
+                &gangway::auth::Secret::new("s".repeat(32).into()).unwrap(),
+            ),
+            limit_bytes: 0,
+        },
         db,
         clock: Arc::new(System),
         ids: Arc::new(System),
@@ -92,6 +99,7 @@ impl Stack {
             slots: 4,
             grace_ms: 20_000,
             log: home.path().join("runs.log"),
+            data: None,
         };
         let queue = Queue::open(plan.settings()).unwrap();
         let app = app(connect(&plan.database).await, queue.hints());

@@ -70,6 +70,11 @@ impl TestDatabase {
         Self { url: at(&name), kind: Kind::Postgres { name } }
     }
 
+    /// Where it is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Connects, with the schema up to date.
     pub(crate) async fn connect(&self) -> Db {
         let db = open(&self.url, 8).await;

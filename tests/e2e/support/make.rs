@@ -1,9 +1,15 @@
 //! What many tests begin with, made through the API as any caller would.
 
-use gangway::{auth::Actor, domain::role::Role};
+use gangway::{
+    app::file,
+    auth::Actor,
+    domain::{file::File, role::Role},
+    error::Result,
+    ids::FileId,
+};
 use serde_json::{Value, json};
 
-use super::TestApp;
+use super::{PUBLIC_URL, TestApp};
 
 /// Enters a client and gives back its id.
 pub(crate) async fn client(app: &TestApp, slug: &str) -> String {
@@ -12,6 +18,39 @@ pub(crate) async fn client(app: &TestApp, slug: &str) -> String {
     let input = json!({ "name": slug, "slug": slug, "timeZone": "America/New_York", "idempotencyKey": format!("client-{slug}") });
     let created = app.ask(&app.staff(Role::Sales), document, json!({ "input": input })).await;
     created["clientCreate"]["client"]["id"].as_str().unwrap().to_owned()
+}
+
+/// The beginning of a picture, which is enough to be told as one.
+pub(crate) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+
+/// Announces a file of `client` and gives back the payload.
+pub(crate) async fn announce(app: &TestApp, client: &str, name: &str, byte_count: usize) -> Value {
+    let document = "mutation($input: UploadCreateInput!) { uploadCreate(input: $input) {
+        file { id } url method headers { name value } expiresAt userErrors { code path message remedy } replayed } }";
+    let key = format!("upload-{}", gangway::clock::IdSource::next(&app.clock));
+    let input = json!({ "clientId": client, "name": name, "byteCount": byte_count.to_string(), "idempotencyKey": key });
+    sent(app, &app.staff(Role::Technician), document, input).await
+}
+
+/// The id and the token in a link to a file.
+pub(crate) fn link(url: &Value) -> (FileId, String) {
+    let url = url.as_str().unwrap().strip_prefix(PUBLIC_URL).unwrap().strip_prefix("/files/").unwrap();
+    let (id, token) = url.split_once("?token=").unwrap();
+    (id.parse().unwrap(), token.to_owned())
+}
+
+/// Sends `bytes` to the place that `announced` gives.
+pub(crate) async fn send(app: &TestApp, announced: &Value, bytes: &[u8]) -> Result<File> {
+    let (id, token) = link(&announced["url"]);
+    let mut reception = file::receive(&app.app, id, &token).await?;
+    reception.take(bytes).await?;
+    reception.finish().await
+}
+
+/// A file of `client` that arrived, and gives back its id.
+pub(crate) async fn upload(app: &TestApp, client: &str, name: &str, bytes: &[u8]) -> String {
+    let announced = announce(app, client, name, bytes.len()).await;
+    send(app, &announced, bytes).await.unwrap().id.to_string()
 }
 
 /// Sends `document`, whose one mutation takes `input`, and gives back that mutation's payload.

@@ -1,12 +1,16 @@
 //! One application per test, on either stack, with a clock that stands still.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use async_graphql::{Request, Response, Variables};
 use chrono::{TimeDelta, TimeZone, Utc};
 use gangway::{
-    app::{App, Parts},
-    auth::{Actor, ClientScope},
+    adapters::local_files::LocalFiles,
+    app::{App, Parts, file::Uploads},
+    auth::{Actor, ClientScope, Links, Secret},
     clock::{IdSource, Manual},
     domain::{
         log::{Keys, Signer},
@@ -14,14 +18,20 @@ use gangway::{
     },
     graphql::{self, Schema},
     ids::ActorId,
-    ports::hints::NoHints,
+    ports::{
+        hints::NoHints,
+        shelves::{Nowhere, Shelf, Shelves},
+        storage::{ObjectPath, ObjectSource, ObjectStore},
+    },
     stream::Tap,
 };
 use serde_json::Value;
 
 pub(crate) mod database;
+pub(crate) mod flow;
 pub(crate) mod make;
 pub(crate) mod run;
+pub(crate) mod tables;
 
 use database::TestDatabase;
 
@@ -59,7 +69,24 @@ pub(crate) struct TestApp {
     pub(crate) tap: Tap,
     /// Moves time.
     pub(crate) clock: Manual,
+    /// Where uploads lie.
+    pub(crate) files: tempfile::TempDir,
     _database: TestDatabase,
+}
+
+/// What links to files begin with.
+pub(crate) const PUBLIC_URL: &str = "https://gangway.example.test";
+
+/// The largest upload of a test, in bytes.
+pub(crate) const UPLOAD_LIMIT: u64 = 1_000_000;
+
+/// Our own files, in a folder, and one place where clients' data may lie, called `archive`, with nothing in it.
+fn own_files(folder: &std::path::Path) -> Shelves {
+    let store: Arc<dyn ObjectStore> = Arc::new(LocalFiles::create(folder).unwrap());
+    let nowhere: Arc<dyn ObjectSource> = Arc::new(Nowhere);
+    let archive = Shelf { store: nowhere, folder: ObjectPath::ROOT };
+    let sources = BTreeMap::from([("archive".to_owned(), archive)]);
+    Shelves { own: Shelf { store, folder: ObjectPath::from("own") }, sources, ..Shelves::default() }
 }
 
 /// The same key in every test.
@@ -79,9 +106,14 @@ impl TestApp {
     }
 
     async fn on(database: TestDatabase) -> Self {
+        let files = tempfile::tempdir().unwrap();
         let clock = Manual::at(Utc.with_ymd_and_hms(2026, 3, 2, 9, 0, 0).unwrap());
         let parts = Parts {
-            shelves: gangway::ports::shelves::Shelves::default(),
+            shelves: own_files(files.path()),
+            uploads: Uploads {
+                links: Links::new(PUBLIC_URL, &Secret::new("s".repeat(32).into()).unwrap()),
+                limit_bytes: UPLOAD_LIMIT,
+            },
             ticks: gangway::app::job::Ticks::default(),
             db: database.connect().await,
             clock: Arc::new(clock.clone()),
@@ -92,7 +124,20 @@ impl TestApp {
         };
         let tap = Tap::new();
         let schema = graphql::builder().data(tap.clone()).finish();
-        Self { app: App::new(parts), schema, tap, clock, _database: database }
+        Self { app: App::new(parts), schema, tap, clock, files, _database: database }
+    }
+
+    /// The same test with other parts.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Parts)) -> Self {
+        let mut parts = self.app.parts().clone();
+        change(&mut parts);
+        self.app = App::new(parts);
+        self
+    }
+
+    /// Whether it stands on SQLite.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.app.db().backend() == sea_orm::DbBackend::Sqlite
     }
 
     /// A member of staff with one role.

@@ -1,0 +1,66 @@
+//! What a job would do, written down before anybody starts it.
+//!
+//! The hash covers everything the plan relies on. Whoever starts it sends the hash back, the plan is made
+//! anew in the starting transaction, and a hash that differs stops it: the world changed in between.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::JobKind;
+use crate::ids::{ActorId, ClientId, EngagementId, HoldingId, JobPlanId, StepId};
+
+/// How long a plan may be started: a working day and the night before it, so that whoever has to agree can
+/// sleep on it.
+pub const PLAN_LIFETIME: TimeDelta = TimeDelta::hours(24);
+
+words! {
+    /// Which targets of a job are tried again.
+    RetryScope {
+        /// Those that failed.
+        Failed = "FAILED",
+        /// All that did not succeed: those that failed, were cancelled, or wait.
+        Unfinished = "UNFINISHED",
+    }
+}
+
+/// What a job would act on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedTarget {
+    /// The line of the ledger it is.
+    pub holding_id: Option<HoldingId>,
+    /// How people call it.
+    pub name: String,
+    /// What the task needs to know, in its kind's own shape.
+    pub details: Value,
+}
+
+/// A plan as it was written down. It never changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Its id.
+    pub id: JobPlanId,
+    /// What the job would do.
+    pub kind: JobKind,
+    /// For whom.
+    pub client_id: ClientId,
+    /// In the course of what.
+    pub engagement_id: Option<EngagementId>,
+    /// The step it would do.
+    pub step_id: Option<StepId>,
+    /// What was asked for, in the kind's own shape; the plan is made anew from it.
+    pub options: Value,
+    /// What it would act on.
+    pub targets: Vec<PlannedTarget>,
+    /// What the caller should know.
+    pub warnings: Vec<String>,
+    /// SHA-256 of all that the plan relies on, in hex.
+    pub hash: String,
+    /// Who asked.
+    pub created_by: ActorId,
+    /// When.
+    pub created_at: DateTime<Utc>,
+    /// Until when it may be started.
+    pub expires_at: DateTime<Utc>,
+}

@@ -1,0 +1,281 @@
+//! Planning, starting and steering jobs.
+
+use async_graphql::{Context, ID, InputObject, Object, OneofObject};
+
+use crate::{
+    app::{
+        self, data_return,
+        job::{Ask, Cancel, Options, Retry, Start},
+    },
+    domain::{
+        agreement::DataFormat,
+        job::{JobKind, RetryScope, ReturnVerdict},
+        text::Name,
+    },
+    error::{Result, Violation, parse},
+    graphql::{
+        context::Caller,
+        id,
+        mutation::once,
+        payload::{Nullable, payload, settle},
+        types::{job::Job, job_plan::JobPlan},
+    },
+};
+
+/// Plans, starts and steers jobs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JobMutation;
+
+/// What a job shall do.
+#[derive(Clone, Debug, InputObject)]
+pub struct JobPlanInput {
+    /// What kind of job.
+    kind: JobKind,
+    /// In the course of which engagement.
+    engagement_id: ID,
+    /// On which lines of the ledger, up to 500; all that the kind can act on when left out.
+    #[graphql(validator(max_items = 500))]
+    holding_ids: Option<Vec<ID>>,
+    /// What the kind lets its caller choose; the field of that kind.
+    options: JobOptionsInput,
+}
+
+/// What a caller chooses, one field for each kind of job.
+#[derive(Clone, Debug, OneofObject)]
+pub enum JobOptionsInput {
+    /// For a return of data.
+    DataReturn(DataReturnOptionsInput),
+}
+
+/// How data is returned.
+#[derive(Clone, Debug, InputObject)]
+pub struct DataReturnOptionsInput {
+    /// How it is packed; one of the formats that a signed agreement names.
+    format: DataFormat,
+    /// The configured place it goes to, by name.
+    #[graphql(validator(max_length = 100))]
+    destination: String,
+    /// To which confirmed keys it is encrypted; every confirmed key of the client when left out.
+    #[graphql(validator(max_items = 50))]
+    recipient_key_ids: Option<Vec<ID>>,
+}
+
+impl JobPlanInput {
+    fn parse(self) -> Result<Ask> {
+        let options = self.options.parse()?;
+        if options.kind() != self.kind {
+            let violation = Violation::new("options", format!("These are no options of a {}.", self.kind));
+            return Err(violation.remedy("Fill in the field of that kind; other kinds cannot be planned.").into());
+        }
+        Ok(Ask {
+            engagement_id: id::get(&self.engagement_id, "engagement", "engagementId")?,
+            holding_ids: ids(self.holding_ids, "holding", "holdingIds")?,
+            options,
+        })
+    }
+}
+
+impl JobOptionsInput {
+    fn parse(self) -> Result<Options> {
+        let Self::DataReturn(options) = self;
+        Ok(Options::DataReturn(data_return::Options {
+            format: options.format,
+            destination: parse::<Name>("options.dataReturn.destination", &options.destination)?.into_string(),
+            recipient_keys: ids(options.recipient_key_ids, "recipient key", "options.dataReturn.recipientKeyIds")?,
+        }))
+    }
+}
+
+/// Each id once, in the order of ids: what is asked for does not depend on how it is written.
+fn ids<T: std::str::FromStr + Ord>(ids: Option<Vec<ID>>, noun: &'static str, field: &'static str) -> Result<Vec<T>> {
+    let ids = ids.unwrap_or_default();
+    let mut ids = ids.iter().map(|text| id::get(text, noun, field)).collect::<Result<Vec<T>>>()?;
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// A SHA-256 in hex, as it is compared.
+fn digest(field: &str, text: &str) -> Result<String> {
+    let text = text.trim();
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    let violation = Violation::new(field, "A SHA-256 has 64 hexadecimal digits.");
+    Err(violation.remedy("Send it as it was given or computed, without a file's name.").into())
+}
+
+/// The plan to be carried out.
+#[derive(Clone, Debug, InputObject)]
+pub struct JobStartInput {
+    /// The plan.
+    plan_id: ID,
+    /// Its hash, as `jobPlan` gave it.
+    #[graphql(validator(max_length = 128))]
+    plan_hash: String,
+    /// Why, for the log.
+    reason: String,
+    /// The caller's name for this request, 8 to 128 characters.
+    idempotency_key: String,
+}
+
+/// The job to be stopped.
+#[derive(Clone, Debug, InputObject)]
+pub struct JobCancelInput {
+    /// The job.
+    id: ID,
+    /// Why, for the log.
+    reason: String,
+}
+
+/// The job to be tried again.
+#[derive(Clone, Debug, InputObject)]
+pub struct JobRetryInput {
+    /// The job.
+    id: ID,
+    /// Which of its targets; those that failed when left out.
+    targets: Option<RetryScope>,
+    /// Why, for the log.
+    reason: String,
+    /// The caller's name for this request, 8 to 128 characters.
+    idempotency_key: String,
+}
+
+/// What a client says of its returned data.
+#[derive(Clone, Debug, InputObject)]
+pub struct DataReturnAcknowledgeInput {
+    /// The job that returned it.
+    job_id: ID,
+    /// SHA-256 of the package manifest in hex, as the client computed it.
+    #[graphql(validator(max_length = 128))]
+    manifest_digest: String,
+    /// Whether the client accepts.
+    verdict: ReturnVerdict,
+    /// What is wrong, or a remark; needed for a dispute.
+    comment: Option<String>,
+}
+
+payload! {
+    /// What a job would do.
+    JobPlanPayload {
+        /// The plan.
+        plan: JobPlan,
+    }
+}
+payload! {
+    /// The job that was started.
+    once JobStartPayload {
+        /// The job.
+        job: Job,
+    }
+}
+payload! {
+    /// The job that is stopped, or stops at its next safe point.
+    JobCancelPayload {
+        /// The job.
+        job: Job,
+    }
+}
+payload! {
+    /// The job that is tried again.
+    once JobRetryPayload {
+        /// The job.
+        job: Job,
+    }
+}
+payload! {
+    /// The job whose outcome was acknowledged or disputed.
+    DataReturnAcknowledgePayload {
+        /// The job.
+        job: Job,
+    }
+}
+
+#[Object]
+impl JobMutation {
+    /// Judges what a job would do and what stands in its way, and gives the hash to start it with. Nothing outside
+    /// is touched.
+    async fn job_plan(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What it shall do.")] input: JobPlanInput,
+    ) -> Nullable<JobPlanPayload> {
+        let planned = async {
+            let planned = app::job::plan(ctx.app(), ctx.actor()?, &input.parse()?).await?;
+            Ok(JobPlanPayload::done(planned.into()))
+        };
+        settle(planned.await)
+    }
+
+    /// Starts a planned job, unless the world changed since or a gate is closed.
+    async fn job_start(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which plan.")] input: JobStartInput,
+    ) -> Nullable<JobStartPayload> {
+        let started = async {
+            let once = once("jobStart", &input.idempotency_key, &input)?;
+            let start = Start {
+                plan_id: id::get(&input.plan_id, "job plan", "planId")?,
+                plan_hash: digest("planHash", &input.plan_hash)?,
+                reason: parse("reason", &input.reason)?,
+            };
+            let done = app::job::start(ctx.app(), ctx.actor()?, start, once).await?;
+            Ok(JobStartPayload::done(done.is_replayed, done.made.into()))
+        };
+        settle(started.await)
+    }
+
+    /// Stops a job: at once while no worker holds it, otherwise at its next safe point.
+    async fn job_cancel(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which, and why.")] input: JobCancelInput,
+    ) -> Nullable<JobCancelPayload> {
+        let stopped = async {
+            let cancel = Cancel { id: id::get(&input.id, "job", "id")?, reason: parse("reason", &input.reason)? };
+            let job = app::job::cancel(ctx.app(), ctx.actor()?, cancel).await?;
+            Ok(JobCancelPayload::done(job.into()))
+        };
+        settle(stopped.await)
+    }
+
+    /// Has a job tried again with all its attempts. Targets that are done are never done twice.
+    async fn job_retry(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which, and why.")] input: JobRetryInput,
+    ) -> Nullable<JobRetryPayload> {
+        let ordered = async {
+            let once = once("jobRetry", &input.idempotency_key, &input)?;
+            let retry = Retry {
+                id: id::get(&input.id, "job", "id")?,
+                scope: input.targets.unwrap_or(RetryScope::Failed),
+                reason: parse("reason", &input.reason)?,
+            };
+            let done = app::job::retry(ctx.app(), ctx.actor()?, retry, once).await?;
+            Ok(JobRetryPayload::done(done.is_replayed, done.made.into()))
+        };
+        settle(ordered.await)
+    }
+
+    /// Records that the client accepts or disputes the data it received.
+    async fn data_return_acknowledge(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which, and what the client says.")] input: DataReturnAcknowledgeInput,
+    ) -> Nullable<DataReturnAcknowledgePayload> {
+        let acknowledged = async {
+            let comment = input.comment.as_deref().map(|text| parse("comment", text)).transpose()?;
+            let acknowledge = data_return::Acknowledge {
+                job_id: id::get(&input.job_id, "job", "jobId")?,
+                manifest_digest: digest("manifestDigest", &input.manifest_digest)?,
+                verdict: input.verdict,
+                comment,
+            };
+            let job = data_return::acknowledge(ctx.app(), ctx.actor()?, acknowledge).await?;
+            Ok(DataReturnAcknowledgePayload::done(job.into()))
+        };
+        settle(acknowledged.await)
+    }
+}

@@ -1,0 +1,172 @@
+//! A data return from the order to the client's answer, judged by tools that are not ours.
+
+use std::{path::Path, process::Command};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::support::{
+    make::refusal,
+    on_both_stacks,
+    run::{events, of_client},
+};
+
+/// Unpacks what lies in `package` as the client would, has `bagit.py` judge it, and gives the bag.
+fn open(site: &Site, package: &Path) -> std::path::PathBuf {
+    let into = site.home.path().join("opened");
+    std::fs::create_dir_all(&into).unwrap();
+    let script = format!(
+        "set -eu; cd '{}'; for part in $(ls | grep '\\.age$' | sort); do age -d -i '{}' \"$part\"; done | zstd -dc | tar -x -C '{}'",
+        package.display(),
+        site.key_file().display(),
+        into.display()
+    );
+    run("sh", &["-c", &script]);
+    let bag = std::fs::read_dir(&into).unwrap().next().unwrap().unwrap().path();
+    run("bagit.py", &["--validate", bag.to_str().unwrap()]);
+    bag
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Every file below `folder` whose name ends in `name`.
+fn find(folder: &Path, name: &str) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(find(&path, name));
+        } else if path.ends_with(name) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+async fn acknowledge(site: &Site, actor: &Actor, job: &Value, digest: &Value, verdict: &str, comment: Value) -> Value {
+    let input = json!({ "jobId": job["id"], "manifestDigest": digest, "verdict": verdict, "comment": comment });
+    sent(&site.test, actor, ACKNOWLEDGE, input).await
+}
+
+/// A return that is done.
+async fn returned(site: &Site) -> Value {
+    site.write("a.txt", "first");
+    site.write("empty", "");
+    site.write("größe 100 ü.bin", vec![7_u8; 300_000]);
+    let job = site.start("return-all").await;
+    let working = site.work();
+    let job = site.until(&job["id"], "SUCCEEDED").await;
+    working.end().await;
+    job
+}
+
+on_both_stacks! {
+    async fn data_is_returned_proven_and_accepted(test) {
+        let site = Site::of(test).await;
+        let job = returned(&site).await;
+
+        assert_eq!((&job["reason"], &job["step"]["key"]), (&json!("The client wants it."), &json!("data_return")));
+        assert_eq!(job["progress"]["done"], "3");
+        assert_eq!((&job["progress"]["bytesDone"], &job["progress"]["fraction"]), (&json!("300005"), &json!(1.0)));
+        assert_eq!(job["targets"]["nodes"][0]["state"], "SUCCEEDED");
+        assert_eq!(job["progress"]["targets"], json!([{ "state": "SUCCEEDED", "count": 1 }]));
+        let result = &job["result"];
+        assert_eq!((&result["fileCount"], &result["incompleteCount"]), (&json!("3"), &json!("0")));
+        assert_eq!(site.state_of(&site.holding).await, "REMOVED");
+
+        // The package is what it says, whoever looks.
+        let location = result["location"].as_str().unwrap().strip_prefix("returns://").unwrap();
+        let package = site.returns().join(location);
+        let bag = open(&site, &package);
+        assert_eq!(std::fs::read(&find(&bag, "a.txt")[0]).unwrap(), b"first");
+        let manifest = format!("{}.package.json", result["package"].as_str().unwrap());
+        let digest = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(std::fs::read(package.join(manifest)).unwrap()));
+        assert_eq!(result["manifestDigest"], json!(digest));
+
+        // The receipt is signed by the key that signs the log.
+        let receipt = &job["certificate"];
+        assert_eq!((&receipt["kind"], &receipt["statement"]["package"]["manifestDigest"]),
+            (&json!("DATA_RETURN_RECEIPT"), &result["manifestDigest"]));
+        let keys = site.test.app.parts().log_keys.verifiers();
+        let text = gangway::domain::log::note::open(receipt["note"].as_str().unwrap(), &keys).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(text).unwrap(), receipt["statement"]);
+        let certificates = "query($id: ID!) { engagement(id: $id) { certificates { number } } }";
+        let found = site.test.ask(&site.manager, certificates, json!({ "id": site.engagement })).await;
+        assert_eq!(found["engagement"]["certificates"], json!([{ "number": receipt["number"] }]));
+
+        // The client compares digests and accepts.
+        let contact = of_client(&site.test, Role::ClientContact, &site.client).await;
+        let seen = site.test.ask(&contact, JOB, json!({ "id": job["id"] })).await;
+        assert_eq!((&seen["job"]["viewerCan"]["acknowledge"], &job["viewerCan"]["acknowledge"]), (&json!(true), &json!(false)));
+        let wrong = acknowledge(&site, &contact, &job, &json!("0".repeat(64)), "ACCEPTED", Value::Null).await;
+        assert_eq!(refusal(&wrong), ("BAD_USER_INPUT", "manifestDigest".to_owned()));
+        let accepted = acknowledge(&site, &contact, &job, &result["manifestDigest"], "ACCEPTED", Value::Null).await;
+        assert_eq!(accepted["userErrors"], json!([]));
+        assert_eq!(site.state_of(&site.holding).await, "CLOSED");
+        let twice = acknowledge(&site, &contact, &job, &result["manifestDigest"], "ACCEPTED", Value::Null).await;
+        assert_eq!(refusal(&twice).0, "CONFLICT");
+        assert_eq!(events(&site.test, job["id"].as_str().unwrap()).await, [
+            "job.queued", "job.started", "data_return.delivered", "job.succeeded", "data_return.accepted",
+        ]);
+    }
+
+    async fn a_dispute_opens_the_line_again_and_the_data_can_be_returned_anew(test) {
+        let site = Site::of(test).await;
+        let job = returned(&site).await;
+        let contact = of_client(&site.test, Role::ClientContact, &site.client).await;
+        let digest = &job["result"]["manifestDigest"];
+        let mute = acknowledge(&site, &contact, &job, digest, "DISPUTED", Value::Null).await;
+        assert_eq!(refusal(&mute), ("BAD_USER_INPUT", "comment".to_owned()));
+        let disputed = acknowledge(&site, &contact, &job, digest, "DISPUTED", json!("b.txt is missing.")).await;
+        assert_eq!(disputed["userErrors"], json!([]));
+        assert_eq!(site.state_of(&site.holding).await, "RESURFACED");
+
+        site.write("b.txt", "second");
+        let again = site.start("return-again").await;
+        let working = site.work();
+        let again = site.until(&again["id"], "SUCCEEDED").await;
+        working.end().await;
+        assert_eq!(again["result"]["fileCount"], "4");
+        assert_ne!(again["result"]["location"], job["result"]["location"]);
+    }
+
+    async fn a_key_that_is_revoked_while_the_job_waits_is_not_used(test) {
+        let site = Site::of(test).await;
+        site.write("a.txt", "first");
+        let job = site.start("revoked-meanwhile").await;
+        site.revoke_key().await;
+        let working = site.work();
+        let job = site.until(&job["id"], "FAILED").await;
+        working.end().await;
+        assert!(job["error"]["message"].as_str().unwrap().contains("revoked"), "{job}");
+        assert_eq!(site.state_of(&site.holding).await, "ACTIVE");
+        assert_eq!(std::fs::read_dir(site.returns()).unwrap().count(), 0, "nothing left the house");
+    }
+
+    async fn a_folder_that_is_gone_fails_the_job_and_the_line_is_as_alive_as_before(test) {
+        let site = Site::of(test).await;
+        std::fs::remove_dir_all(site.home.path().join("data/acme")).unwrap();
+        let job = site.start("return-nothing").await;
+        let working = site.work();
+        let looked = async {
+            loop {
+                let now = site.job(&job["id"]).await;
+                if ["FAILED", "PARTIAL", "RETRYING"].iter().any(|state| now["state"] == *state) {
+                    return now;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let ended = tokio::time::timeout(LONG, looked).await.unwrap();
+        working.end().await;
+        assert!(ended["error"]["message"].as_str().is_some_and(|text| !text.is_empty()), "{ended}");
+        if ended["state"] == "RETRYING" {
+            let input = json!({ "id": job["id"], "reason": "The folder is gone." });
+            assert_eq!(site.done(CANCEL, input).await["job"]["state"], "CANCELLED");
+        }
+        assert_eq!(site.state_of(&site.holding).await, "ACTIVE");
+    }
+}

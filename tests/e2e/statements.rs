@@ -1,0 +1,159 @@
+//! What is nested is read in as many statements as there are kinds of things, however many of them there are.
+//!
+//! Loaders gather for a while before they ask, and on a busy machine a batch may fall apart. So these tests let them
+//! gather far longer than the server does, and then demand the very same number.
+
+use std::time::Duration;
+
+use async_graphql::{Request, Variables};
+use gangway::{auth::Actor, domain::role::Role, graphql};
+use serde_json::{Value, json};
+
+use crate::support::{
+    TestApp,
+    flow::{self, House, ONBOARDING, done, key, step_of},
+    make::sent,
+    on_both_stacks,
+};
+
+/// Long enough for every sibling to ask, whatever else the machine does.
+const GATHER: Duration = Duration::from_millis(80);
+/// The same for the page that asks for everything: fifty clients' steps take a while to be walked through.
+const GATHER_ALL: Duration = Duration::from_millis(400);
+
+/// Everything below a client that a front end may want on one page.
+const EVERYTHING: &str = "{ clients(first: 100) { totalCount nodes { name stage
+    contacts { name role } recipientKeys { state } agreements { kind state recordedBy { name } }
+    facts(first: 5) { totalCount nodes { name collectedBy { name } } }
+    holdings(first: 10, filter: { isResidual: true }) { totalCount nodes { name state client { name } } }
+    engagements(first: 5) { totalCount nodes { state client { name } score { percent } blockedBy { code } viewerCan { conclude }
+        processVersion { number process { title } } stakeholders { name } challenges { expected }
+        exceptions { state requestedBy { name } step { key } decision { state votes { role } } } decisions { state requestedBy { name } }
+        steps { key description isOverdue assignee { name client { name } } dependsOn { key } blockedBy { code message } checklist { key state }
+            evidence { label recordedBy { name } } viewerCan { start complete } engagement { state } } } } } } }";
+
+/// What `actor` is answered, and in how many statements.
+async fn read(app: &TestApp, actor: &Actor, document: &str) -> (Value, u64) {
+    let before = app.app.db().statements();
+    let request = graphql::request_gathering(
+        Request::new(document).variables(Variables::default()),
+        &app.app,
+        actor.clone(),
+        if document == EVERYTHING { GATHER_ALL } else { GATHER },
+    );
+    let answer = app.schema.execute(request).await;
+    assert!(answer.errors.is_empty(), "{:?}", answer.errors);
+    (answer.data.into_json().unwrap(), app.app.db().statements() - before)
+}
+
+/// A client in the middle of its onboarding, with something in every list.
+async fn client(app: &TestApp, house: &House, number: usize) {
+    let slug = format!("client-{number}");
+    let client = flow::prospect(app, house, &slug).await;
+    let contact = "mutation($input: ContactUpsertInput!) { contactUpsert(input: $input) { userErrors { message } } }";
+    let input = json!({ "clientId": client, "name": "Kim", "role": "PRIMARY", "email": "kim@example.com", "idempotencyKey": key(app) });
+    done(sent(app, &house.sales, contact, input).await);
+    flow::register(app, &house.technician, &client, json!([flow::agent("pc-1"), flow::agent("pc-2")])).await;
+    let run = flow::started(app, house, &client, ONBOARDING).await;
+    let step = step_of(&run, "handover");
+    done(flow::work(app, &house.sales, "Start", &step, Value::Null).await);
+    let evidence = "mutation($input: EvidenceAddInput!) { evidenceAdd(input: $input) { userErrors { message } } }";
+    for step in ["handover", "kickoff", "discovery"] {
+        let input = json!({ "stepId": step_of(&run, step), "details": { "attestation": { "statement": "So it is." } }, "idempotencyKey": key(app) });
+        done(sent(app, &house.manager, evidence, input).await);
+    }
+    let raise = "mutation($input: ExceptionRaiseInput!) { exceptionRaise(input: $input) { userErrors { message } } }";
+    let input = json!({ "engagementId": run["id"], "stepId": step, "type": "DEVIATION", "situation": "It is late", "justification": "Nobody could come before today.",
+        "expiresAt": "2026-03-30T09:00:00.000Z", "risks": [{ "kind": "GO_LIVE_DELAY", "likelihood": "LOW", "impact": "LOW" }], "idempotencyKey": key(app) });
+    done(sent(app, &house.technician, raise, input).await);
+    let stakeholder =
+        "mutation($input: StakeholderUpsertInput!) { stakeholderUpsert(input: $input) { userErrors { message } } }";
+    let input = json!({ "engagementId": run["id"], "name": "Owner", "responsibilities": "Decides.", "idempotencyKey": key(app) });
+    done(sent(app, &house.sales, stakeholder, input).await);
+}
+
+/// The page's statements for few rows and for many: the same, but for batches that a busy machine splits. One more for
+/// each row would be far beyond that.
+async fn compare(app: &TestApp, actor: &Actor, document: &str, few: u64, rows: usize) {
+    let mut taken = Vec::new();
+    for _ in 0..3 {
+        let (answer, statements) = read(app, actor, document).await;
+        assert!(answer.to_string().len() > rows * 10, "there is something to read");
+        taken.push(statements);
+        if statements <= few + few / 2 + 5 {
+            return;
+        }
+    }
+    panic!("{few} statements for few rows became {taken:?} for many, of {document}");
+}
+
+on_both_stacks! {
+    async fn ten_times_as_many_clients_take_not_one_statement_more(app) {
+        let house = flow::house(&app).await;
+        for number in 0..5 {
+            client(&app, &house, number).await;
+        }
+        // Each list by itself, so that one that grows is named; then all of them together.
+        let pages: Vec<String> = ["contacts { name }", "recipientKeys { state }", "agreements { kind recordedBy { name } }",
+            "facts(first: 5) { totalCount nodes { name } }", "holdings(first: 10) { totalCount nodes { name client { name } } }",
+            "engagements(first: 5) { totalCount nodes { state } }", "engagements(first: 5) { nodes { blockedBy { code } score { percent } viewerCan { pause } } }",
+            "engagements(first: 5) { nodes { steps { assignee { name } evidence { recordedBy { name } } checklist { key } dependsOn { key } blockedBy { code } } } }"]
+            .iter().map(|list| format!("{{ clients(first: 100) {{ nodes {{ id {list} }} }} }}")).chain([EVERYTHING.to_owned()]).collect();
+        let mut few = Vec::new();
+        for page in &pages {
+            let (_, one) = read(&app, &house.account, page).await;
+            let (_, two) = read(&app, &house.account, page).await;
+            few.push(one.min(two));
+        }
+        assert!(few.iter().all(|&count| count < 100), "{few:?}");
+        for number in 5..50 {
+            client(&app, &house, number).await;
+        }
+        for (page, few) in pages.iter().zip(few) {
+            compare(&app, &house.account, page, few, 50).await;
+        }
+        let (answer, _) = read(&app, &house.account, EVERYTHING).await;
+        let nodes = answer["clients"]["nodes"].as_array().unwrap();
+        assert!(nodes.len() == 50 && nodes.iter().all(|one| one["engagements"]["nodes"][0]["steps"].as_array().unwrap().len() == 15));
+        assert!(nodes.iter().all(|one| one["holdings"]["totalCount"] == 2 && one["engagements"]["totalCount"] == 1 && one["facts"]["totalCount"] == 1));
+    }
+
+    async fn the_work_queue_takes_as_many_statements_for_many_steps_as_for_few(app) {
+        let house = flow::house(&app).await;
+        for number in 0..2 {
+            client(&app, &house, number).await;
+        }
+        let pages = ["{ steps(first: 100) { totalCount nodes { key title assignee { name } engagement { state client { name contacts { name } } }
+            checklist { key } evidence { label } blockedBy { code } viewerCan { start } } } }", "{
+            holdings(first: 100) { totalCount nodes { name client { name } } } }", "{
+            decisions(first: 100) { totalCount nodes { state votes { role } client { name } engagement { state } requestedBy { name } } } }", "{
+            exceptions(first: 100) { totalCount nodes { state step { key } decision { state } client { name } } } }"];
+        let mut few = Vec::new();
+        for page in pages {
+            let (_, one) = read(&app, &house.account, page).await;
+            let (_, two) = read(&app, &house.account, page).await;
+            few.push(one.min(two));
+        }
+        for number in 2..12 {
+            client(&app, &house, number).await;
+        }
+        for (page, few) in pages.iter().zip(few) {
+            compare(&app, &house.account, page, few, 10).await;
+        }
+    }
+
+    async fn a_contact_reads_its_own_page_in_a_fixed_number_of_statements(app) {
+        let house = flow::house(&app).await;
+        for number in 0..4 {
+            client(&app, &house, number).await;
+        }
+        let contact = app.staff(Role::ClientContact);
+        let page = "{ clients { nodes { name contacts { name } agreements { kind } engagements { nodes { steps { key blockedBy { code } } score { percent } } } } } }";
+        let (_, one) = read(&app, &contact, page).await;
+        let (_, two) = read(&app, &contact, page).await;
+        for number in 4..12 {
+            client(&app, &house, number).await;
+        }
+        compare(&app, &contact, page, one.min(two), 12).await;
+    }
+}
