@@ -217,6 +217,9 @@ async fn no_token_is_ever_logged() {
     let lines = Lines::default();
     let kept = lines.clone();
     let all = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || kept.clone());
+    // With a single subscriber, `tracing` asks that of the thread which meets a line of code first whether it is
+    // logged, and keeps the answer for all: the other tests' threads, which have none, would say never.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let _guard = tracing::subscriber::set_default(all.finish());
     let whole = Whole::start([]).await;
     let (id, url) = whole.announce("plan.txt", 5, None).await;

@@ -27,9 +27,9 @@ on_every_stack! {
     async fn a_task_with_a_checkpoint_hands_back_at_once_and_goes_on_elsewhere(site) {
         let stack = &site.stack;
         let job = stack.order_one(&Args { ms: 2_000, resumes: true, ..Args::default() }, |_| {}).await;
+        let mut ticks = stack.app.parts().ticks.watch();
         let working = site.work();
-        stack.runs(1).await;
-        tokio::time::sleep(Duration::from_millis(600)).await;
+        while ticks.recv().await.unwrap().progress.done < 500 {}
         let began = Instant::now();
         working.end(LONG).await;
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
@@ -68,11 +68,10 @@ on_every_stack! {
         stack.app.db().write().execute_unprepared(other).await.unwrap();
         stack.order(3, &Args { ms: 100, ..Args::default() }).await;
         stack.runs(4).await;
-        // Its heart-beat tells it, and after the grace for that its slot is free: draining has nothing to wait for.
-        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        // Its heart-beat tells it, and after the grace for that its slot is free: draining does not wait for the run.
         let began = Instant::now();
         working.end(LONG).await;
-        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         let row = stack.row(job).await;
         assert_eq!((row.state.as_str(), row.fence, row.worker.as_deref()), ("RUNNING", 2, Some("wrk_other")));
         assert_eq!(stack.story(job).await, ["job.queued", "job.started"]);

@@ -60,6 +60,7 @@ on_both_stacks! {
     async fn progress_of_other_clients_and_kinds_is_not_told(test) {
         let site = Site::of(test).await;
         let other = make::client(&site.test, "other").await;
+        let job = site.start("watch-own").await;
         let mut foreign = site.watch(&site.manager, json!({ "client": other }));
         let mut reports = site.watch(&site.manager, json!({ "kinds": ["REPORT"] }));
         let mut own = site.watch(&site.manager, json!({ "client": site.client }));
@@ -70,11 +71,8 @@ on_both_stacks! {
             }
         };
         let work = async {
-            // The stream begins with the first poll, so one goes ahead of what it shall see.
-            let first = own.next();
-            let job = async { tokio::time::sleep(Duration::from_millis(300)).await; site.start("watch-own").await };
-            let (first, job) = tokio::join!(first, job);
-            assert_eq!(first.unwrap()["data"]["jobEvents"]["event"]["kind"], "job.queued");
+            let first = next(&mut own).await.unwrap();
+            assert_eq!((&first["kind"], &first["job"]["id"]), (&json!("SNAPSHOT"), &job["id"]));
             let working = site.work();
             site.until(&job["id"], "SUCCEEDED").await;
             working.end().await;
