@@ -4,7 +4,7 @@ use crate::{
     app::{App, Deed, Done, Once},
     auth::{Actor, permission::Permission},
     domain::{
-        client::{Client, ClientFilter, ClientStage, Slug, TimeZoneName},
+        client::{Client, ClientFilter, ClientOrder, ClientStage, Slug, TimeZoneName},
         event::{EventKind, NewEvent},
         page::{Page, Window},
         text::Name,
@@ -128,13 +128,19 @@ pub async fn load_many(app: &App, actor: &Actor, ids: &[ClientId]) -> Result<Vec
     store::client::load_many(app.db().read(), &actor.scope, ids).await
 }
 
-/// One page of the clients the caller may see, newest first.
+/// One page of the clients the caller may see.
 ///
 /// # Errors
 /// `Forbidden`, and those of the database.
-pub async fn list(app: &App, actor: &Actor, filter: &ClientFilter, window: &Window) -> Result<Page<Client>> {
+pub async fn list(
+    app: &App,
+    actor: &Actor,
+    filter: &ClientFilter,
+    order: ClientOrder,
+    window: &Window,
+) -> Result<Page<Client>> {
     actor.require(Permission::Clients)?;
-    store::client::list(app.db().read(), &actor.scope, filter, window).await
+    store::client::list(app.db().read(), &actor.scope, filter, order, window).await
 }
 
 /// How many clients [`list`] has in all.

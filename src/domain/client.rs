@@ -70,6 +70,18 @@ pub struct ClientFilter {
     pub name_contains: Option<String>,
 }
 
+/// In which order a list of clients stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientOrder {
+    /// What was entered last comes first.
+    #[default]
+    Newest,
+    /// What was entered first comes first.
+    Oldest,
+    /// From A to Z.
+    Name,
+}
+
 impl Client {
     /// The client's own calendar day at `now`.
     pub fn today(&self, now: DateTime<Utc>) -> NaiveDate {

@@ -4,11 +4,8 @@
 //! # Source
 //! GraphQL Cursor Connections Specification.
 
-use std::{fmt, sync::Arc};
-
 use async_graphql::{Context, SimpleObject};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use crate::{
@@ -122,39 +119,13 @@ fn parse(field: &str, text: &str) -> Result<Key> {
     })
 }
 
-/// Counts a whole list, when somebody asks.
-#[derive(Clone)]
-pub struct Total(Arc<dyn Fn() -> BoxFuture<'static, Result<u64>> + Send + Sync>);
-
-impl Total {
-    /// Counts with `count`.
-    pub fn new(count: impl Fn() -> BoxFuture<'static, Result<u64>> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(count))
-    }
-
-    /// What was counted beforehand, for a list whose field looked whether it is asked for.
-    pub fn known(count: u64) -> Self {
-        Self::new(move || Box::pin(async move { Ok(count) }))
-    }
-
-    /// The number of rows, at most what GraphQL's `Int` holds.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn count(&self) -> Result<i32> {
-        Ok(i32::try_from((self.0)().await?).unwrap_or(i32::MAX))
-    }
-}
-
-impl fmt::Debug for Total {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Total")
-    }
-}
-
-/// Whether the field that is being resolved, a connection, is asked for its `totalCount`.
-pub fn asks_total(ctx: &Context<'_>) -> bool {
-    ctx.look_ahead().field("totalCount").exists()
+/// How long the whole list is. It is counted only when the connection that is being resolved is asked for its
+/// `totalCount`; otherwise nobody sees it, and it is 0.
+///
+/// # Errors
+/// Those of `count`.
+pub async fn total<E>(ctx: &Context<'_>, count: impl Future<Output = Result<u64, E>>) -> Result<u64, E> {
+    if ctx.look_ahead().field("totalCount").exists() { count.await } else { Ok(0) }
 }
 
 /// Declares the connection and edge of a node that is [`Keyed`](crate::domain::page::Keyed).
@@ -164,7 +135,7 @@ macro_rules! connection {
         #[derive(Clone, Debug)]
         pub struct $connection {
             page: $crate::domain::page::Page<$node>,
-            total: $crate::graphql::connection::Total,
+            total: u64,
         }
 
         /// A node and its place in the list.
@@ -177,18 +148,15 @@ macro_rules! connection {
         }
 
         impl $connection {
-            /// One page, and how to count the whole.
-            pub fn new(
-                page: $crate::domain::page::Page<$node>,
-                total: $crate::graphql::connection::Total,
-            ) -> Self {
+            /// One page, and how long the whole list is, as [`total`](crate::graphql::connection::total) tells.
+            pub fn new(page: $crate::domain::page::Page<$node>, total: u64) -> Self {
                 Self { page, total }
             }
 
             /// A list without anything in it.
             pub fn empty() -> Self {
                 let page = $crate::domain::page::Page { items: Vec::new(), has_next: false, has_previous: false };
-                Self { page, total: $crate::graphql::connection::Total::new(|| Box::pin(async { Ok(0) })) }
+                Self { page, total: 0 }
             }
 
             fn cursor(node: &$node) -> String {
@@ -215,8 +183,8 @@ macro_rules! connection {
             }
 
             /// How many there are in the whole list; counted only when selected.
-            async fn total_count(&self) -> async_graphql::Result<i32> {
-                Ok(self.total.count().await?)
+            async fn total_count(&self) -> i32 {
+                i32::try_from(self.total).unwrap_or(i32::MAX)
             }
         }
     };

@@ -42,7 +42,26 @@ pub fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
 
 /// The schema as text, sorted, with every description: what `schema.graphql` holds.
 pub fn sdl() -> String {
-    builder().finish().sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
+    let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
+    without_specified(&builder().finish().sdl_with_options(options))
+}
+
+/// The directives that the specification defines: every tool knows them, and some refuse to be told again.
+const SPECIFIED: [&str; 5] = ["deprecated", "include", "oneOf", "skip", "specifiedBy"];
+
+fn without_specified(sdl: &str) -> String {
+    const QUOTES: &str = "\"\"\"";
+    let mut lines: Vec<&str> = Vec::new();
+    for line in sdl.lines() {
+        let directive = line.strip_prefix("directive @").and_then(|rest| rest.split(['(', ' ']).next());
+        if !directive.is_some_and(|name| SPECIFIED.contains(&name)) {
+            lines.push(line);
+        } else if lines.pop_if(|line| *line == QUOTES).is_some() {
+            // Its description stands before it, between two lines of quotes.
+            while lines.pop().is_some_and(|line| line != QUOTES) {}
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 /// How long a loader waits for others to ask the same.

@@ -90,7 +90,7 @@ pub(crate) async fn lock(tx: &Tx, scope: &ClientScope, id: ApiKeyId) -> Result<A
 /// Those of the database.
 pub(crate) async fn list(db: &impl ConnectionTrait, scope: &ClientScope, window: &Window) -> Result<Page<ApiKey>> {
     let keys = (Column::CreatedAt, Column::Id);
-    store::fetch(db, scoped(scope), keys, Sort::Newest, window).await?.try_map(domain)
+    store::fetch(db, scoped(scope), keys, Sort::Descending, window).await?.try_map(domain)
 }
 
 /// How many keys there are.

@@ -2,14 +2,15 @@
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QuerySelect, Select, sea_query::LikeExpr,
+    QuerySelect, QueryTrait, Select,
+    sea_query::{Expr, LikeExpr},
 };
 
 use crate::{
     auth::ClientScope,
     domain::{
-        client::{Client, ClientFilter, ClientStage},
-        page::{Page, Window},
+        client::{Client, ClientFilter, ClientOrder, ClientStage},
+        page::{Key, Page, Window},
     },
     error::{Conflict, Error, Result},
     ids::ClientId,
@@ -95,7 +96,7 @@ fn select(scope: &ClientScope, filter: &ClientFilter) -> Select<Entity> {
     select
 }
 
-/// One page of clients, newest first.
+/// One page of clients.
 ///
 /// # Errors
 /// Those of the database.
@@ -103,10 +104,26 @@ pub(crate) async fn list(
     db: &impl ConnectionTrait,
     scope: &ClientScope,
     filter: &ClientFilter,
+    order: ClientOrder,
     window: &Window,
 ) -> Result<Page<Client>> {
-    let keys = (Column::CreatedAt, Column::Id);
-    store::fetch(db, select(scope, filter), keys, Sort::Newest, window).await?.try_map(domain)
+    let select = select(scope, filter);
+    let age = (Column::CreatedAt, Column::Id);
+    let page = match order {
+        ClientOrder::Newest => store::fetch(db, select, age, Sort::Descending, window).await?,
+        ClientOrder::Oldest => store::fetch(db, select, age, Sort::Ascending, window).await?,
+        ClientOrder::Name => {
+            let keys = (Column::NameSearch, Column::Id);
+            store::fetch_by(db, select, keys, |key| name_of(scope, key), Sort::Ascending, window).await?
+        }
+    };
+    page.try_map(domain)
+}
+
+/// The name that a client has by now: what is renamed between two pages moves, and nothing else does.
+fn name_of(scope: &ClientScope, key: Key) -> Expr {
+    let name = scoped(scope).select_only().column(Column::NameSearch).filter(Column::Id.eq(key.id));
+    Expr::SubQuery(None, Box::new(name.into_query().into()))
 }
 
 /// How many clients match.

@@ -124,7 +124,7 @@ pub(crate) async fn list(
     window: &Window,
 ) -> Result<Page<Engagement>> {
     let keys = (Column::CreatedAt, Column::Id);
-    store::fetch(db, select(scope, filter), keys, Sort::Newest, window).await?.try_map(domain)
+    store::fetch(db, select(scope, filter), keys, Sort::Descending, window).await?.try_map(domain)
 }
 
 /// How many engagements match.
@@ -161,7 +161,7 @@ pub(crate) async fn of_clients(
 ) -> Result<HashMap<ClientId, Page<Engagement>>> {
     let select = scoped(scope).filter(Column::ClientId.is_in(clients.iter().map(|id| id.uuid())));
     let keys = (Column::ClientId, Column::CreatedAt, Column::Id);
-    let pages = store::fetch_each(db, select, keys, Sort::Newest, window, |row| row.client_id).await?;
+    let pages = store::fetch_each(db, select, keys, Sort::Descending, window, |row| row.client_id).await?;
     pages.into_iter().map(|(client, page)| Ok((client.into(), page.try_map(domain)?))).collect()
 }
 

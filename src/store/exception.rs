@@ -166,7 +166,7 @@ pub(crate) async fn list(
     window: &Window,
 ) -> Result<Page<Exception>> {
     let keys = (Column::RequestedAt, Column::Id);
-    store::fetch(db, select(scope, filter, now), keys, Sort::Newest, window).await?.try_map(domain)
+    store::fetch(db, select(scope, filter, now), keys, Sort::Descending, window).await?.try_map(domain)
 }
 
 /// How many exceptions match at `now`.

@@ -109,7 +109,7 @@ pub(crate) async fn list_each(
 ) -> Result<HashMap<ClientId, Page<Fact>>> {
     let keys = (Column::ClientId, Column::CollectedAt, Column::Id);
     let select = of_clients(scope, clients, kind);
-    let pages = store::fetch_each(db, select, keys, Sort::Newest, window, |row| row.client_id).await?;
+    let pages = store::fetch_each(db, select, keys, Sort::Descending, window, |row| row.client_id).await?;
     pages.into_iter().map(|(client, page)| Ok((client.into(), page.try_map(domain)?))).collect()
 }
 

@@ -18,31 +18,41 @@ use crate::{
 /// The order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sort {
-    /// Newest first.
-    Newest,
-    /// Oldest first.
-    Oldest,
+    /// Newest first, or from Z to A.
+    Descending,
+    /// Oldest first, or from A to Z.
+    Ascending,
 }
 
 /// The rows of `select` in `window`, ordered by the instant column `at` and the id column `id`.
 ///
 /// # Errors
 /// Those of the database.
-pub(crate) async fn fetch<E, A, I, C>(
-    db: &C,
+pub(crate) async fn fetch<E: EntityTrait>(
+    db: &impl ConnectionTrait,
     select: Select<E>,
-    (at, id): (A, I),
+    keys: (impl ColumnTrait, impl ColumnTrait),
     sort: Sort,
     window: &Window,
-) -> Result<Page<E::Model>>
-where
-    E: EntityTrait,
-    A: ColumnTrait,
-    I: ColumnTrait,
-    C: ConnectionTrait,
-{
+) -> Result<Page<E::Model>> {
+    fetch_by(db, select, keys, instant, sort, window).await
+}
+
+/// The rows of `select` in `window`, ordered by any column `by` and the id column `id`. `place` tells from the key
+/// of a row what stands in that column.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn fetch_by<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    select: Select<E>,
+    (by, id): (impl ColumnTrait, impl ColumnTrait),
+    place: impl Fn(Key) -> Expr,
+    sort: Sort,
+    window: &Window,
+) -> Result<Page<E::Model>> {
     let order = read_order(sort, window);
-    let select = between(select, (at, id), sort, window).order_by(at, order.clone()).order_by(id, order);
+    let select = between(select, (by, id), place, sort, window).order_by(by, order.clone()).order_by(id, order);
     Ok(paged(select.limit(u64::from(window.limit) + 1).all(db).await?, window))
 }
 
@@ -71,7 +81,7 @@ where
         .order_by((E::default(), at), order.clone())
         .order_by((E::default(), id), order.clone())
         .take();
-    let mut ranked = between(select.clone(), (at, id), sort, window).into_query();
+    let mut ranked = between(select.clone(), (at, id), instant, sort, window).into_query();
     ranked.clear_selects().expr_as(Expr::col((E::default(), id)), "id");
     ranked.expr_window_as(Func::cust("ROW_NUMBER"), rank, "rank");
     let mut chosen = Query::select();
@@ -86,22 +96,28 @@ where
 
 /// The order rows are read in: that of the list, or the reverse when a page is taken from its end.
 fn read_order(sort: Sort, window: &Window) -> Order {
-    if (sort == Sort::Newest) == (window.end == End::First) { Order::Desc } else { Order::Asc }
+    if (sort == Sort::Descending) == (window.end == End::First) { Order::Desc } else { Order::Asc }
 }
 
 fn between<E: EntityTrait>(
     mut select: Select<E>,
-    (at, id): (impl ColumnTrait, impl ColumnTrait),
+    (by, id): (impl ColumnTrait, impl ColumnTrait),
+    place: impl Fn(Key) -> Expr,
     sort: Sort,
     window: &Window,
 ) -> Select<E> {
     if let Some(key) = window.after {
-        select = select.filter(beyond(at, id, key, sort == Sort::Newest));
+        select = select.filter(beyond(by, id, (place(key), key.id), sort == Sort::Descending));
     }
     if let Some(key) = window.before {
-        select = select.filter(beyond(at, id, key, sort != Sort::Newest));
+        select = select.filter(beyond(by, id, (place(key), key.id), sort != Sort::Descending));
     }
     select
+}
+
+/// What a list that is ordered by an instant has in that column.
+fn instant(key: Key) -> Expr {
+    Expr::value(DateTime::from_timestamp_millis(key.at_ms).unwrap_or_default())
 }
 
 /// A page from one row more than it holds: the extra row only says that the list goes on.
@@ -115,11 +131,12 @@ fn paged<T>(mut items: Vec<T>, window: &Window) -> Page<T> {
     Page { items, has_next: more, has_previous: window.after.is_some() }
 }
 
-/// Rows that stand beyond `key`: smaller when `is_descending`, greater otherwise.
-fn beyond<A: ColumnTrait, I: ColumnTrait>(at: A, id: I, key: Key, is_descending: bool) -> Condition {
-    let instant = DateTime::from_timestamp_millis(key.at_ms).unwrap_or_default();
-    let (past, tie) = if is_descending { (at.lt(instant), id.lt(key.id)) } else { (at.gt(instant), id.gt(key.id)) };
-    Condition::any().add(past).add(Condition::all().add(at.eq(instant)).add(tie))
+/// Rows that stand beyond a place: smaller when `is_descending`, greater otherwise.
+fn beyond(by: impl ColumnTrait, id: impl ColumnTrait, (at, last): (Expr, Uuid), is_descending: bool) -> Condition {
+    let column = || Expr::col(by.as_column_ref());
+    let (past, tie) =
+        if is_descending { (column().lt(at.clone()), id.lt(last)) } else { (column().gt(at.clone()), id.gt(last)) };
+    Condition::any().add(past).add(Condition::all().add(column().eq(at)).add(tie))
 }
 
 /// How many rows `select` has.

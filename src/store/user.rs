@@ -118,7 +118,7 @@ pub(crate) async fn list(
     window: &Window,
 ) -> Result<Page<User>> {
     let keys = (Column::CreatedAt, Column::Id);
-    store::fetch(db, select(scope, filter), keys, Sort::Newest, window).await?.try_map(domain)
+    store::fetch(db, select(scope, filter), keys, Sort::Descending, window).await?.try_map(domain)
 }
 
 /// How many people match.

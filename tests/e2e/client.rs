@@ -92,6 +92,52 @@ on_both_stacks! {
         assert_eq!(back["pageInfo"]["hasPreviousPage"], true);
     }
 
+    async fn a_list_stands_in_the_order_that_is_asked_for(app) {
+        let sales = app.staff(Role::Sales);
+        for (slug, name) in [("one", "beta"), ("two", "Gamma"), ("three", "Alpha"), ("four", "alpha"), ("five", "Delta")] {
+            app.pass(1);
+            let mut entered = input(slug, &format!("request-{slug}"));
+            entered["input"]["name"] = json!(name);
+            app.ask(&sales, CREATE, entered).await;
+        }
+        let list = "query($order: ClientOrder, $first: Int, $after: String) {
+            clients(orderBy: $order, first: $first, after: $after) { nodes { slug } pageInfo { endCursor hasNextPage } } }";
+        let slugs = |page: &Value| -> Vec<String> {
+            page["nodes"].as_array().unwrap().iter().map(|one| one["slug"].as_str().unwrap().to_owned()).collect()
+        };
+        for (order, expected) in [
+            (json!("CREATED_NEWEST"), ["five", "four", "three", "two", "one"]),
+            (Value::Null, ["five", "four", "three", "two", "one"]),
+            (json!("CREATED_OLDEST"), ["one", "two", "three", "four", "five"]),
+            (json!("NAME"), ["three", "four", "one", "five", "two"]),
+        ] {
+            let (mut seen, mut after) = (Vec::new(), Value::Null);
+            loop {
+                let page = app.ask(&sales, list, json!({ "order": order, "first": 2, "after": after })).await["clients"].take();
+                seen.extend(slugs(&page));
+                after = page["pageInfo"]["endCursor"].clone();
+                if page["pageInfo"]["hasNextPage"] == false { break; }
+            }
+            assert_eq!(seen, expected, "{order}");
+        }
+        // Backwards, from the end and from a place.
+        let backwards = "query($before: String) { clients(orderBy: NAME, last: 2, before: $before) { nodes { slug } pageInfo { startCursor } } }";
+        let last = app.ask(&sales, backwards, json!({})).await["clients"].take();
+        assert_eq!(slugs(&last), ["five", "two"]);
+        let before = app.ask(&sales, backwards, json!({ "before": last["pageInfo"]["startCursor"] })).await["clients"].take();
+        assert_eq!(slugs(&before), ["four", "one"]);
+    }
+
+    async fn what_the_viewer_can_do_is_told(app) {
+        create(&app, "acme", "first-request").await;
+        let asked = "{ clients { nodes { viewerCan { update upsertContact recordAgreement recordFacts registerHoldings startEngagement planJob } } } }";
+        let sales = app.ask(&app.staff(Role::Sales), asked, json!({})).await["clients"]["nodes"][0]["viewerCan"].take();
+        let (yes, no) = (json!(true), json!(false));
+        assert_eq!((&sales["update"], &sales["startEngagement"], &sales["planJob"]), (&yes, &yes, &no));
+        let billing = app.ask(&app.staff(Role::Billing), asked, json!({})).await["clients"]["nodes"][0]["viewerCan"].take();
+        assert!(billing.as_object().unwrap().values().all(|may| *may == no), "{billing}");
+    }
+
     async fn an_impossible_page_is_refused(app) {
         let sales = app.staff(Role::Sales);
         for arguments in ["first: -1", "first: 0", "first: 101", "first: 1, last: 1", "after: \"nonsense\""] {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sha2::Digest;
 
 use crate::support::{
-    TestApp,
+    TestApp, flow,
     make::{self, assert_constant, refusal, sent},
     on_both_stacks,
 };
@@ -46,6 +46,24 @@ on_both_stacks! {
         let steps = &read["clients"]["nodes"][0]["engagements"]["nodes"][0]["steps"];
         let labels: Vec<_> = steps[0]["evidence"].as_array().unwrap().iter().map(|one| one["label"].as_str().unwrap()).collect();
         assert_eq!(labels, ["Attestation", "Kickoff"]);
+    }
+
+    async fn a_line_of_the_ledger_is_proven_too(app) {
+        let client = make::client(&app, "acme").await;
+        let agents = json!([flow::agent("pc-1"), flow::agent("pc-2")]);
+        let lines = flow::register(&app, &app.staff(Role::Technician), &client, agents).await;
+        let picture = make::upload(&app, &client, "rack.png", make::PNG).await;
+        let word = json!({ "holdingId": lines[0], "details": { "attestation": { "statement": "The agent reports." } }, "idempotencyKey": "first-request" });
+        let photo = json!({ "holdingId": lines[0], "details": { "photo": { "fileId": picture } }, "idempotencyKey": "second-request" });
+        for input in [word, photo] {
+            assert_eq!(add(&app, input).await["userErrors"], json!([]));
+        }
+        let read = "query($id: ID!) { client(id: $id) { holdings { nodes { name evidence { kind label } } } } }";
+        let read = app.ask(&app.staff(Role::Technician), read, json!({ "id": client })).await;
+        let mut nodes = read["client"]["holdings"]["nodes"].as_array().unwrap().clone();
+        nodes.sort_by_key(|node| node["name"].to_string());
+        let proofs = json!([{ "kind": "ATTESTATION", "label": "Attestation" }, { "kind": "PHOTO", "label": "Photo 1" }]);
+        assert_eq!(nodes, [json!({ "name": "pc-1", "evidence": proofs }), json!({ "name": "pc-2", "evidence": [] })]);
     }
 
     async fn files_and_numbered_photos_prove_a_step(app) {

@@ -22,10 +22,11 @@ const GATHER: Duration = Duration::from_millis(80);
 const GATHER_ALL: Duration = Duration::from_millis(400);
 
 /// Everything below a client that a front end may want on one page.
-const EVERYTHING: &str = "{ clients(first: 100) { totalCount nodes { name stage
+const EVERYTHING: &str = "{ clients(first: 100) { totalCount nodes { name stage viewerCan { update }
+    jobs(first: 5) { totalCount nodes { state client { name } startedBy { name } certificate { number } } }
     contacts { name role } recipientKeys { state } agreements { kind state recordedBy { name } }
     facts(first: 5) { totalCount nodes { name collectedBy { name } } }
-    holdings(first: 10, filter: { isResidual: true }) { totalCount nodes { name state client { name } } }
+    holdings(first: 10, filter: { isResidual: true }) { totalCount nodes { name state client { name } evidence { label } } }
     engagements(first: 5) { totalCount nodes { state client { name } score { percent } blockedBy { code } viewerCan { conclude }
         processVersion { number process { title } } stakeholders { name } challenges { expected }
         exceptions { state requestedBy { name } step { key } decision { state votes { role } } } decisions { state requestedBy { name } }
@@ -95,7 +96,7 @@ on_both_stacks! {
         }
         // Each list by itself, so that one that grows is named; then all of them together.
         let pages: Vec<String> = ["contacts { name }", "recipientKeys { state }", "agreements { kind recordedBy { name } }",
-            "facts(first: 5) { totalCount nodes { name } }", "holdings(first: 10) { totalCount nodes { name client { name } } }",
+            "facts(first: 5) { totalCount nodes { name } }", "holdings(first: 10) { totalCount nodes { name client { name } evidence { label } } }", "jobs(first: 5) { totalCount nodes { state } }",
             "engagements(first: 5) { totalCount nodes { state } }", "engagements(first: 5) { nodes { blockedBy { code } score { percent } viewerCan { pause } } }",
             "engagements(first: 5) { nodes { steps { assignee { name } evidence { recordedBy { name } } checklist { key } dependsOn { key } blockedBy { code } } } }"]
             .iter().map(|list| format!("{{ clients(first: 100) {{ nodes {{ id {list} }} }} }}")).chain([EVERYTHING.to_owned()]).collect();

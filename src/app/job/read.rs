@@ -73,6 +73,20 @@ pub async fn of_clients(
     store::job::of_clients(app.db().read(), &actor.scope, clients, filter, window).await
 }
 
+/// How many jobs each of `clients` has.
+///
+/// # Errors
+/// `Forbidden`, and those of the database.
+pub async fn count_each(
+    app: &App,
+    actor: &Actor,
+    clients: &[ClientId],
+    filter: &JobFilter,
+) -> Result<HashMap<ClientId, u64>> {
+    actor.require(Permission::Job)?;
+    store::job::count_each(app.db().read(), &actor.scope, clients, filter).await
+}
+
 /// The newest jobs of each step.
 ///
 /// # Errors

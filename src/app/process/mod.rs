@@ -61,8 +61,9 @@ pub async fn count(app: &App, actor: &Actor, filter: &ProcessFilter) -> Result<u
 /// Those of `ids`. Whoever sees an engagement sees the version it follows.
 ///
 /// # Errors
-/// Those of the database.
-pub async fn versions(app: &App, ids: &[ProcessVersionId]) -> Result<Vec<ProcessVersion>> {
+/// `Forbidden`, and those of the database.
+pub async fn versions(app: &App, actor: &Actor, ids: &[ProcessVersionId]) -> Result<Vec<ProcessVersion>> {
+    actor.require(Permission::ProcessVersion)?;
     store::process::versions(app.db().read(), ids).await
 }
 

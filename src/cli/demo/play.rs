@@ -58,7 +58,7 @@ pub async fn live(life: &Life<'_>, listener: &dyn Listener) -> anyhow::Result<Li
     let run = life.start_onboarding().await?;
     let onboarding = life.walk(&run, usize::MAX).await.context("the onboarding")?;
     life.conclude(&run, Role::OnboardingManager).await?;
-    listener.line("onboarding", &format!("{} steps done; the client is {}", summary(onboarding), stage(life).await?));
+    listener.line("onboarding", &format!("{}; the client is {}", summary(onboarding), stage(life).await?));
     let lines = life.ledger().await?.len();
     listener.line("service", &format!("{lines} lines in the ledger: whatever was opened has to be closed again"));
     let left = life.start_offboarding().await?;
@@ -66,15 +66,15 @@ pub async fn live(life: &Life<'_>, listener: &dyn Listener) -> anyhow::Result<Li
     let offboarding = life.walk(&left, usize::MAX).await.context("the offboarding")?;
     let concluded = life.conclude(&left, Role::AccountManager).await?;
     let now = text(&concluded["client"]["stage"]);
-    listener.line("offboarding", &format!("{} steps done; the client is {now}", summary(offboarding)));
+    listener.line("offboarding", &format!("{}; the client is {now}", summary(offboarding)));
     let runs = [&run, &left].map(|run| text(&run["id"]));
     Ok(Lived { too_early, onboarding, offboarding, runs })
 }
 
 fn summary(walked: Walked) -> String {
     match walked.not_applicable {
-        0 => format!("all {}", walked.done),
-        idle => format!("{} of {} ({idle} did not apply)", walked.done, walked.done + idle),
+        0 => format!("all {} steps done", walked.done),
+        idle => format!("{} steps done, {idle} did not apply", walked.done),
     }
 }
 

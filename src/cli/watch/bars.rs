@@ -32,8 +32,11 @@ pub(in crate::cli) fn show(bar: &ProgressBar, job: &Value) {
         Some(total) => (number(&progress["bytesDone"]), Some(total)),
         None => (number(&progress["done"]), number(&progress["total"])),
     };
-    bar.set_length(total.unwrap_or_default().max(1));
-    bar.set_position(done.unwrap_or_default());
+    // A row that says nothing of it yet is older than what was seen live.
+    if let Some(total) = total {
+        bar.set_length(total.max(1));
+        bar.set_position(done.unwrap_or_default());
+    }
     bar.set_message(format!("{} {}", text(&job["state"]).to_lowercase(), sentence(progress)));
 }
 

@@ -29,6 +29,10 @@ pub struct JobKey(pub JobId);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JobsOf(pub ClientId, pub JobFilter, pub Window);
 
+/// Asks how many jobs a client has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct JobCountOf(pub ClientId, pub JobFilter);
+
 /// Asks for the newest jobs that do this step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct JobsOfStep(pub StepId);
@@ -100,6 +104,20 @@ impl Loader<JobsOf> for Batch {
             let pages = pages.await.map_err(Arc::new)?;
             let page = |(id, page): (_, Page<_>)| (JobsOf(id, filter.clone(), window), page.map(Into::into));
             found.extend(pages.into_iter().map(page));
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<JobCountOf> for Batch {
+    type Value = u64;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[JobCountOf]) -> Result<HashMap<JobCountOf, u64>, Shared> {
+        let mut found = HashMap::new();
+        for (filter, clients) in alike(keys, |key| (key.1.clone(), key.0)) {
+            let counts = app::job::count_each(&self.app, &self.actor, &clients, &filter).await.map_err(Arc::new)?;
+            found.extend(counts.into_iter().map(|(client, count)| (JobCountOf(client, filter.clone()), count)));
         }
         Ok(found)
     }

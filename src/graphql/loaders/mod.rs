@@ -44,7 +44,7 @@ pub use exception::{ExceptionKey, ExceptionsOf};
 pub use fact::{FactCountOf, FactKey, FactsOf};
 pub use file::FileKey;
 pub use holding::{HoldingCountOf, HoldingKey, HoldingsOf};
-pub use job::{GatesOfPlan, JobKey, JobsOf, JobsOfStep, PlanKey, TargetCountsOf, TargetsOf};
+pub use job::{GatesOfPlan, JobCountOf, JobKey, JobsOf, JobsOfStep, PlanKey, TargetCountsOf, TargetsOf};
 pub use process::{ProcessKey, ReviewsOf, VersionKey, VersionsOf};
 pub use recipient_key::RecipientKeysOf;
 pub use stakeholder::{StakeholderKey, StakeholdersOf};
@@ -88,6 +88,18 @@ where
     K: Send + Sync + Hash + Eq + Clone + 'static,
     Batch: Loader<K, Value = Vec<V>, Error = Shared>,
     V: Send + Sync + Clone + 'static,
+{
+    Ok(load(ctx, key).await?.unwrap_or_default())
+}
+
+/// How many `key` asks about, where nothing is the same as none.
+///
+/// # Errors
+/// Those of the load.
+pub async fn counted<K>(ctx: &Context<'_>, key: K) -> async_graphql::Result<u64>
+where
+    K: Send + Sync + Hash + Eq + Clone + 'static,
+    Batch: Loader<K, Value = u64, Error = Shared>,
 {
     Ok(load(ctx, key).await?.unwrap_or_default())
 }

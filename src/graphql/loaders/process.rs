@@ -46,7 +46,7 @@ impl Loader<VersionKey> for Batch {
 
     async fn load(&self, keys: &[VersionKey]) -> Result<HashMap<VersionKey, ProcessVersion>, Shared> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = app::process::versions(&self.app, &ids).await.map_err(Arc::new)?;
+        let found = app::process::versions(&self.app, &self.actor, &ids).await.map_err(Arc::new)?;
         Ok(found.into_iter().map(|version| (VersionKey(version.id), version.into())).collect())
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     app,
     auth::Permission,
     graphql::{
-        connection::{Slice, Total},
+        connection::{Slice, total},
         context::Caller,
         payload::{Nullable, nullable},
         types::{
@@ -48,11 +48,7 @@ impl AccessQuery {
             let window = Slice { first, after, last, before }.window()?;
             let filter = filter.unwrap_or_default().into();
             let page = app::user::list(ctx.app(), actor, &filter, &window).await?.map(User);
-            let (app, actor) = (ctx.app().clone(), actor.clone());
-            let total = Total::new(move || {
-                let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
-                Box::pin(async move { app::user::count(&app, &actor, &filter).await })
-            });
+            let total = total(ctx, app::user::count(ctx.app(), actor, &filter)).await?;
             Ok(Some(UserConnection::new(page, total)))
         };
         nullable(found.await)
@@ -71,11 +67,7 @@ impl AccessQuery {
             let actor = ctx.actor()?;
             let window = Slice { first, after, last, before }.window()?;
             let page = app::api_key::list(ctx.app(), actor, &window).await?.map(ApiKey);
-            let (app, actor) = (ctx.app().clone(), actor.clone());
-            let total = Total::new(move || {
-                let (app, actor) = (app.clone(), actor.clone());
-                Box::pin(async move { app::api_key::count(&app, &actor).await })
-            });
+            let total = total(ctx, app::api_key::count(ctx.app(), actor)).await?;
             Ok(Some(ApiKeyConnection::new(page, total)))
         };
         nullable(found.await)

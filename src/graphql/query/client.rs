@@ -5,11 +5,11 @@ use async_graphql::{Context, ID, Object};
 use crate::{
     app,
     graphql::{
-        connection::{Slice, Total},
+        connection::{Slice, total},
         context::Caller,
         id,
         payload::{Nullable, nullable},
-        types::client::{Client, ClientConnection, ClientFilter},
+        types::client::{Client, ClientConnection, ClientFilter, ClientOrder},
     },
 };
 
@@ -28,7 +28,9 @@ impl ClientQuery {
         nullable(found.await)
     }
 
-    /// The clients the caller may see, newest first. Example: `{ clients(first: 10) { nodes { name stage } } }`.
+    /// The clients the caller may see, newest first unless `orderBy` says otherwise.
+    /// Example: `{ clients(first: 10, orderBy: NAME) { nodes { name stage } } }`.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection, by their names in the schema")]
     async fn clients(
         &self,
         ctx: &Context<'_>,
@@ -37,17 +39,15 @@ impl ClientQuery {
         #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
         #[graphql(desc = "Which clients.")] filter: Option<ClientFilter>,
+        #[graphql(desc = "In which order.")] order_by: Option<ClientOrder>,
     ) -> Nullable<ClientConnection> {
         let found = async {
             let actor = ctx.actor()?;
             let window = Slice { first, after, last, before }.window()?;
             let filter = filter.unwrap_or_default().into();
-            let page = app::client::list(ctx.app(), actor, &filter, &window).await?.map(Client);
-            let (app, actor) = (ctx.app().clone(), actor.clone());
-            let total = Total::new(move || {
-                let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
-                Box::pin(async move { app::client::count(&app, &actor, &filter).await })
-            });
+            let order = order_by.map(Into::into).unwrap_or_default();
+            let page = app::client::list(ctx.app(), actor, &filter, order, &window).await?.map(Client);
+            let total = total(ctx, app::client::count(ctx.app(), actor, &filter)).await?;
             Ok(Some(ClientConnection::new(page, total)))
         };
         nullable(found.await)

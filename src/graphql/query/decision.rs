@@ -5,7 +5,7 @@ use async_graphql::{Context, Object};
 use crate::{
     app,
     graphql::{
-        connection::{Slice, Total},
+        connection::{Slice, total},
         context::Caller,
         payload::{Nullable, nullable},
         types::decision::{Decision, DecisionConnection, DecisionFilter},
@@ -36,11 +36,7 @@ impl DecisionQuery {
                 return Ok(Some(DecisionConnection::empty()));
             };
             let page = app::decision::list(ctx.app(), actor, filter.clone(), &window).await?.map(Decision::from);
-            let (app, actor) = (ctx.app().clone(), actor.clone());
-            let total = Total::new(move || {
-                let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
-                Box::pin(async move { app::decision::count(&app, &actor, filter).await })
-            });
+            let total = total(ctx, app::decision::count(ctx.app(), actor, filter)).await?;
             Ok(Some(DecisionConnection::new(page, total)))
         };
         nullable(found.await)

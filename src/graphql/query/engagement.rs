@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, Object};
 use crate::{
     app,
     graphql::{
-        connection::{Slice, Total},
+        connection::{Slice, total},
         context::Caller,
         id,
         payload::{Nullable, nullable},
@@ -54,11 +54,7 @@ impl EngagementQuery {
                 return Ok(Some(EngagementConnection::empty()));
             };
             let page = app::engagement::list(ctx.app(), actor, &filter, &window).await?.map(Engagement::from);
-            let (app, actor) = (ctx.app().clone(), actor.clone());
-            let total = Total::new(move || {
-                let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
-                Box::pin(async move { app::engagement::count(&app, &actor, &filter).await })
-            });
+            let total = total(ctx, app::engagement::count(ctx.app(), actor, &filter)).await?;
             Ok(Some(EngagementConnection::new(page, total)))
         };
         nullable(found.await)
@@ -69,21 +65,19 @@ impl EngagementQuery {
     async fn steps(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, up to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many from the start, up to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
         #[graphql(desc = "Which steps.")] filter: Option<StepFilter>,
     ) -> Nullable<StepConnection> {
         let found = async {
             let actor = ctx.actor()?;
-            let window = Slice::forward(first, after).window()?;
+            let window = Slice { first, after, last, before }.window()?;
             let filter = filter.unwrap_or_default().parse(actor.id.user(), ctx.app().now());
             let Some(filter) = filter else { return Ok(Some(StepConnection::empty())) };
             let page = app::step::list(ctx.app(), actor, &filter, &window).await?.map(Into::into);
-            let (app, actor) = (ctx.app().clone(), actor.clone());
-            let total = Total::new(move || {
-                let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
-                Box::pin(async move { app::step::count(&app, &actor, &filter).await })
-            });
+            let total = total(ctx, app::step::count(ctx.app(), actor, &filter)).await?;
             Ok(Some(StepConnection::new(page, total)))
         };
         nullable(found.await)

@@ -5,7 +5,7 @@ use async_graphql::{Context, Object};
 use crate::{
     app,
     graphql::{
-        connection::{Slice, Total},
+        connection::{Slice, total},
         context::Caller,
         payload::{Nullable, nullable},
         types::exception::{Exception, ExceptionConnection, ExceptionFilter},
@@ -36,11 +36,7 @@ impl ExceptionQuery {
                 return Ok(Some(ExceptionConnection::empty()));
             };
             let page = app::exception::list(ctx.app(), actor, &filter, &window).await?.map(Exception::from);
-            let (app, actor) = (ctx.app().clone(), actor.clone());
-            let total = Total::new(move || {
-                let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
-                Box::pin(async move { app::exception::count(&app, &actor, &filter).await })
-            });
+            let total = total(ctx, app::exception::count(ctx.app(), actor, &filter)).await?;
             Ok(Some(ExceptionConnection::new(page, total)))
         };
         nullable(found.await)

@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, Object};
 use crate::{
     app,
     graphql::{
-        connection::{Slice, Total},
+        connection::{Slice, total},
         context::Caller,
         id,
         payload::{Nullable, nullable},
@@ -24,20 +24,18 @@ impl HoldingQuery {
     async fn holdings(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, up to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many from the start, up to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
         #[graphql(desc = "Which holdings.")] filter: Option<HoldingFilter>,
     ) -> Nullable<HoldingConnection> {
         let found = async {
             let actor = ctx.actor()?;
-            let window = Slice::forward(first, after).window()?;
+            let window = Slice { first, after, last, before }.window()?;
             let Some(filter) = filter.unwrap_or_default().parse() else { return Ok(Some(HoldingConnection::empty())) };
             let page = app::holding::list(ctx.app(), actor, &filter, &window).await?.map(Holding::from);
-            let (app, actor) = (ctx.app().clone(), actor.clone());
-            let total = Total::new(move || {
-                let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
-                Box::pin(async move { app::holding::count(&app, &actor, &filter).await })
-            });
+            let total = total(ctx, app::holding::count(ctx.app(), actor, &filter)).await?;
             Ok(Some(HoldingConnection::new(page, total)))
         };
         nullable(found.await)

@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, Object};
 use crate::{
     app,
     graphql::{
-        connection::{Slice, Total},
+        connection::{Slice, total},
         context::Caller,
         id,
         payload::{Nullable, nullable},
@@ -51,11 +51,7 @@ impl JobQuery {
             let Some(filter) = filter.unwrap_or_default().parse() else { return Ok(Some(JobConnection::empty())) };
             let order = order_by.map(Into::into).unwrap_or_default();
             let page = app::job::list(ctx.app(), actor, &filter, order, &window).await?.map(Job);
-            let (app, actor) = (ctx.app().clone(), actor.clone());
-            let total = Total::new(move || {
-                let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
-                Box::pin(async move { app::job::count(&app, &actor, &filter).await })
-            });
+            let total = total(ctx, app::job::count(ctx.app(), actor, &filter)).await?;
             Ok(Some(JobConnection::new(page, total)))
         };
         nullable(found.await)

@@ -6,7 +6,7 @@ use crate::{
     app,
     error::{Error, Result},
     graphql::{
-        connection::{Slice, Total},
+        connection::{Slice, total},
         context::Caller,
         id,
         payload::{Nullable, nullable},
@@ -44,11 +44,7 @@ impl LogQuery {
             let window = window(&Slice { first, after, last, before })?;
             let filter = filter.unwrap_or_default().parse()?;
             let page = app::log::timeline(ctx.app(), actor, &filter, &window).await?.map(Into::into);
-            let (app, actor) = (ctx.app().clone(), actor.clone());
-            let total = Total::new(move || {
-                let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
-                Box::pin(async move { app::log::count(&app, &actor, &filter).await })
-            });
+            let total = total(ctx, app::log::count(ctx.app(), actor, &filter)).await?;
             Ok(Some(EventConnection::new(page, total)))
         };
         nullable(found.await)

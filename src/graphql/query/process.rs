@@ -5,7 +5,7 @@ use async_graphql::{Context, Object};
 use crate::{
     app,
     graphql::{
-        connection::{Slice, Total},
+        connection::{Slice, total},
         context::Caller,
         payload::{Nullable, nullable},
         types::process::{Process, ProcessConnection, ProcessFilter},
@@ -35,20 +35,18 @@ impl ProcessQuery {
     async fn processes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, up to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many from the start, up to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
         #[graphql(desc = "Which processes.")] filter: Option<ProcessFilter>,
     ) -> Nullable<ProcessConnection> {
         let found = async {
             let actor = ctx.actor()?;
-            let window = Slice::forward(first, after).window()?;
+            let window = Slice { first, after, last, before }.window()?;
             let filter = filter.unwrap_or_default().into();
             let page = app::process::list(ctx.app(), actor, &filter, &window).await?.map(Process::from);
-            let (app, actor) = (ctx.app().clone(), actor.clone());
-            let total = Total::new(move || {
-                let (app, actor) = (app.clone(), actor.clone());
-                Box::pin(async move { app::process::count(&app, &actor, &filter).await })
-            });
+            let total = total(ctx, app::process::count(ctx.app(), actor, &filter)).await?;
             Ok(Some(ProcessConnection::new(page, total)))
         };
         nullable(found.await)

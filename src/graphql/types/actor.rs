@@ -22,6 +22,7 @@ pub enum ActorKind {
     System,
 }
 
+/// Who did something.
 #[Object]
 impl Actor {
     /// The person's or key's opaque id, or `system`.

@@ -13,9 +13,9 @@ use crate::{
     graphql::{
         connection::connection,
         id,
-        loaders::{ClientKey, required},
+        loaders::{ClientKey, EvidenceOfHolding, listed, required},
         scalars::{Date, DateTime},
-        types::client::Client,
+        types::{client::Client, evidence::Evidence},
     },
 };
 
@@ -58,6 +58,11 @@ macro_rules! holdings {
                 async fn client(&self, ctx: &Context<'_>) -> async_graphql::Result<Client> {
                     required(ctx, ClientKey(self.inner.client_id)).await
                 }
+
+                /// What proves it, oldest first.
+                async fn evidence(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Evidence>> {
+                    listed(ctx, EvidenceOfHolding(self.inner.id)).await
+                }
             }
 
             impl $name {
@@ -93,7 +98,8 @@ macro_rules! holdings {
             field(name = "closed_at", ty = "&Option<DateTime>", desc = "When its removal was verified."),
             field(name = "is_residual", ty = "&bool", desc = "Whether it stands between its client and a conclusion."),
             field(name = "revision", ty = "&i32", desc = "Grows with every change."),
-            field(name = "client", ty = "Client", desc = "Whose ledger it stands in.")
+            field(name = "client", ty = "Client", desc = "Whose ledger it stands in."),
+            field(name = "evidence", ty = "Vec<Evidence>", desc = "What proves it, oldest first.")
         )]
         pub enum Holding { $($(#[$doc])* $name($name),)+ }
 

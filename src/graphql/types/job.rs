@@ -10,7 +10,7 @@ use crate::{
     },
     error::{Error, Violation},
     graphql::{
-        connection::{Slice, Total, asks_total, connection},
+        connection::{Slice, connection, total},
         context::Caller,
         id,
         loaders::{CertificateOfJob, ClientKey, EngagementKey, StepKey, TargetCountsOf, TargetsOf, listed, load},
@@ -203,14 +203,14 @@ impl Job {
         let has_next = items.len() > window.limit as usize;
         items.truncate(window.limit as usize);
         let items: Vec<_> = items.into_iter().map(JobTarget).collect();
-        let total = if asks_total(ctx) {
+        let total = total(ctx, async {
             let counts = load(ctx, TargetCountsOf(self.0.id)).await?.unwrap_or_default();
-            u64::from(state.map_or_else(|| counts.total(), |state| counts.of(state)))
-        } else {
-            0
-        };
+            let count = state.map_or_else(|| counts.total(), |state| counts.of(state));
+            Ok::<_, async_graphql::Error>(count.into())
+        });
+        let total = total.await?;
         let page = Page { items, has_next, has_previous: behind.is_some() };
-        Ok(JobTargetConnection::new(page, Total::known(total)))
+        Ok(JobTargetConnection::new(page, total))
     }
 
     /// What it achieved; null until it is over, and for kinds that only act.

@@ -104,9 +104,9 @@ impl Step {
     }
 
     /// What it is about, in the words of the process.
-    async fn description(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
-        let picture = load(ctx, PictureOf(self.inner.engagement_id)).await?;
-        Ok(picture.and_then(|picture| Some(picture.content.step(&self.inner.key)?.description.clone())))
+    async fn description(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
+        let picture = required(ctx, PictureOf(self.inner.engagement_id)).await?;
+        Ok(picture.content.step(&self.inner.key).map(|step| step.description.clone()).unwrap_or_default())
     }
 
     /// The steps that come first.

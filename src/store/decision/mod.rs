@@ -160,7 +160,7 @@ pub(crate) async fn list(
     window: &Window,
 ) -> Result<Page<Decision>> {
     let keys = (Column::RequestedAt, Column::Id);
-    store::fetch(db, filter::apply(scoped(scope), filter, now), keys, Sort::Newest, window).await?.try_map(domain)
+    store::fetch(db, filter::apply(scoped(scope), filter, now), keys, Sort::Descending, window).await?.try_map(domain)
 }
 
 /// How many decisions match at `now`.

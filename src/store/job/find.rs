@@ -70,8 +70,8 @@ pub(crate) async fn list(
     window: &Window,
 ) -> Result<Page<Job>> {
     let sort = match order {
-        JobOrder::Newest => Sort::Newest,
-        JobOrder::Oldest => Sort::Oldest,
+        JobOrder::Newest => Sort::Descending,
+        JobOrder::Oldest => Sort::Ascending,
     };
     let keys = (Column::CreatedAt, Column::Id);
     store::fetch(db, select(scope, filter), keys, sort, window).await?.try_map(job)
@@ -99,8 +99,23 @@ pub(crate) async fn of_clients(
     let select = select(scope, filter).filter(Column::ClientId.is_in(clients.iter().map(|id| id.uuid())));
     let keys = (Column::ClientId, Column::CreatedAt, Column::Id);
     let client = |row: &entity::job::Model| row.client_id.unwrap_or_default();
-    let pages = store::fetch_each(db, select, keys, Sort::Newest, window, client).await?;
+    let pages = store::fetch_each(db, select, keys, Sort::Descending, window, client).await?;
     pages.into_iter().map(|(client, page)| Ok((client.into(), page.try_map(job)?))).collect()
+}
+
+/// How many jobs each of `clients` has, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn count_each(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    clients: &[ClientId],
+    filter: &JobFilter,
+) -> Result<HashMap<ClientId, u64>> {
+    let select = select(scope, filter).filter(Column::ClientId.is_in(clients.iter().map(|id| id.uuid())));
+    let counts = store::counted_each(db, select, Column::ClientId).await?;
+    Ok(counts.into_iter().map(|(client, count)| (client.into(), count)).collect())
 }
 
 /// The newest jobs that do these steps, newest first, at most `limit` of each step.
@@ -117,7 +132,7 @@ pub(crate) async fn of_steps(
     let keys = (Column::StepId, Column::CreatedAt, Column::Id);
     let window = Window { limit, ..Window::default() };
     let step = |row: &entity::job::Model| row.step_id.unwrap_or_default();
-    let pages = store::fetch_each(db, select, keys, Sort::Newest, &window, step).await?;
+    let pages = store::fetch_each(db, select, keys, Sort::Descending, &window, step).await?;
     pages.into_iter().map(|(step, page)| Ok((step.into(), page.try_map(job)?.items))).collect()
 }
 

@@ -22,7 +22,7 @@ mod target;
 pub(crate) use self::{
     claim::{claim, has_due, reserve},
     enqueue::enqueue,
-    find::{count, get_locked, list, load_many, of_clients, of_plan, of_steps},
+    find::{count, count_each, get_locked, list, load_many, of_clients, of_plan, of_steps},
     health::health,
     hint::{forget_hints, unhinted},
     lease::{Running, expired, hold, hold_expired, renew, save_checkpoint, save_progress, stalled},

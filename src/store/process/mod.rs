@@ -95,7 +95,7 @@ pub(crate) async fn load_many(db: &impl ConnectionTrait, ids: &[ProcessId]) -> R
 /// Those of the database.
 pub(crate) async fn list(db: &impl ConnectionTrait, filter: &ProcessFilter, window: &Window) -> Result<Page<Process>> {
     let keys = (process::Column::CreatedAt, process::Column::Id);
-    store::fetch(db, select(*filter), keys, Sort::Oldest, window).await?.try_map(domain)
+    store::fetch(db, select(*filter), keys, Sort::Ascending, window).await?.try_map(domain)
 }
 
 /// How many processes match.

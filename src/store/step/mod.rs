@@ -150,7 +150,7 @@ pub(crate) async fn list(
     window: &Window,
 ) -> Result<Page<Step>> {
     let select = select(scope, filter).filter(Column::DueAt.is_not_null());
-    store::fetch(db, select, (Column::DueAt, Column::Id), Sort::Oldest, window).await?.try_map(domain)
+    store::fetch(db, select, (Column::DueAt, Column::Id), Sort::Ascending, window).await?.try_map(domain)
 }
 
 /// How many steps [`list`] has in all.

@@ -1,20 +1,22 @@
 //! Clients.
 
-use async_graphql::{Context, ID, InputObject, Object};
+mod list;
+mod permissions;
+
+use async_graphql::{Context, ID, Object};
 
 use crate::{
-    app,
     domain::{
         client::{self, ClientStage},
         fact::FactKind,
         page::{Key, Keyed, Page},
     },
     graphql::{
-        connection::{Slice, Total, asks_total, connection},
+        connection::{Slice, connection, total},
         context::Caller,
         loaders::{
             AgreementsOf, ContactsOf, EngagementCountOf, EngagementsOf, FactCountOf, FactsOf, HoldingCountOf,
-            HoldingsOf, JobsOf, RecipientKeysOf, listed, load,
+            HoldingsOf, JobCountOf, JobsOf, RecipientKeysOf, counted, listed, load,
         },
         scalars::{Date, DateTime},
         types::{
@@ -28,6 +30,9 @@ use crate::{
         },
     },
 };
+
+pub use list::{ClientFilter, ClientOrder};
+pub use permissions::ClientPermissions;
 
 /// A client of the provider.
 #[derive(Clone, Debug)]
@@ -101,61 +106,63 @@ impl Client {
     async fn holdings(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, up to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many from the start, up to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
+        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
         #[graphql(desc = "Which holdings.")] filter: Option<HoldingFilter>,
     ) -> async_graphql::Result<HoldingConnection> {
-        let window = Slice::forward(first, after).window()?;
+        let window = Slice { first, after, last, before }.window()?;
         let Some(mut filter) = filter.unwrap_or_default().parse() else { return Ok(HoldingConnection::empty()) };
         if filter.client_id.is_some_and(|client| client != self.0.id) {
             return Ok(HoldingConnection::empty());
         }
         filter.client_id = None;
         let page = load(ctx, HoldingsOf(self.0.id, filter.clone(), window)).await?;
-        let total = if asks_total(ctx) { load(ctx, HoldingCountOf(self.0.id, filter)).await? } else { None };
-        Ok(HoldingConnection::new(
-            page.unwrap_or_else(|| Page::empty(&window)),
-            Total::known(total.unwrap_or_default()),
-        ))
+        let total = total(ctx, counted(ctx, HoldingCountOf(self.0.id, filter))).await?;
+        Ok(HoldingConnection::new(page.unwrap_or_else(|| Page::empty(&window)), total))
     }
 
     /// Its jobs, newest first.
     async fn jobs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, up to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many from the start, up to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
+        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
         #[graphql(desc = "Which jobs.")] filter: Option<JobFilter>,
     ) -> async_graphql::Result<JobConnection> {
-        let window = Slice::forward(first, after).window()?;
+        let window = Slice { first, after, last, before }.window()?;
         let Some(mut filter) = filter.unwrap_or_default().parse() else { return Ok(JobConnection::empty()) };
         if filter.client_id.is_some_and(|client| client != self.0.id) {
             return Ok(JobConnection::empty());
         }
         filter.client_id = None;
         let page = load(ctx, JobsOf(self.0.id, filter.clone(), window)).await?;
-        let Some(page) = page else { return Ok(JobConnection::empty()) };
-        filter.client_id = Some(self.0.id);
-        let (app, actor) = (ctx.app().clone(), ctx.actor()?.clone());
-        let total = Total::new(move || {
-            let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
-            Box::pin(async move { app::job::count(&app, &actor, &filter).await })
-        });
-        Ok(JobConnection::new(page, total))
+        let total = total(ctx, counted(ctx, JobCountOf(self.0.id, filter))).await?;
+        Ok(JobConnection::new(page.unwrap_or_else(|| Page::empty(&window)), total))
     }
 
     /// Its engagements, newest first.
     async fn engagements(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, up to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many from the start, up to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
+        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<EngagementConnection> {
-        let window = Slice::forward(first, after).window()?;
+        let window = Slice { first, after, last, before }.window()?;
         let page = load(ctx, EngagementsOf(self.0.id, window)).await?;
-        let total = if asks_total(ctx) { load(ctx, EngagementCountOf(self.0.id)).await? } else { None };
-        let page = page.unwrap_or_else(|| Page::empty(&window));
-        Ok(EngagementConnection::new(page, Total::known(total.unwrap_or_default())))
+        let total = total(ctx, counted(ctx, EngagementCountOf(self.0.id))).await?;
+        Ok(EngagementConnection::new(page.unwrap_or_else(|| Page::empty(&window)), total))
     }
 
     /// What was agreed with it in writing, oldest first.
@@ -169,32 +176,23 @@ impl Client {
         ctx: &Context<'_>,
         #[graphql(desc = "How many from the start, up to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
         #[graphql(desc = "Only facts of this kind.")] kind: Option<FactKind>,
     ) -> async_graphql::Result<FactConnection> {
-        let window = Slice::forward(first, after).window()?;
+        let window = Slice { first, after, last, before }.window()?;
         let page = load(ctx, FactsOf(self.0.id, kind, window)).await?;
-        let total = if asks_total(ctx) { load(ctx, FactCountOf(self.0.id, kind)).await? } else { None };
-        Ok(FactConnection::new(page.unwrap_or_else(|| Page::empty(&window)), Total::known(total.unwrap_or_default())))
+        let total = total(ctx, counted(ctx, FactCountOf(self.0.id, kind))).await?;
+        Ok(FactConnection::new(page.unwrap_or_else(|| Page::empty(&window)), total))
+    }
+
+    /// What the caller may do with it now.
+    async fn viewer_can(&self, ctx: &Context<'_>) -> async_graphql::Result<ClientPermissions> {
+        Ok(ClientPermissions::of(ctx.actor()?, &self.0))
     }
 
     /// When it was entered.
     async fn created_at(&self) -> DateTime {
         self.0.created_at.into()
-    }
-}
-
-/// Which clients a list holds. Fields left out allow everything.
-#[derive(Clone, Debug, Default, InputObject)]
-pub struct ClientFilter {
-    /// Only clients in one of these stages.
-    pub stages: Option<Vec<ClientStage>>,
-    /// Only clients whose name contains this text, whatever its case; up to 100 characters.
-    #[graphql(validator(max_length = 100))]
-    pub name_contains: Option<String>,
-}
-
-impl From<ClientFilter> for client::ClientFilter {
-    fn from(filter: ClientFilter) -> Self {
-        Self { stages: filter.stages.unwrap_or_default(), name_contains: filter.name_contains }
     }
 }
