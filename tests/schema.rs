@@ -1,14 +1,17 @@
 //! The committed schema is the built one, every part of it says what it is, and nothing is written twice.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{fs, path::Path, sync::Arc};
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
 use async_graphql::{
     Request, Response,
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute},
 };
 use futures_util::StreamExt;
-use gangway::graphql;
+use gangway::{
+    auth::permission::{Surface, TABLE},
+    graphql,
+};
 
 fn committed() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql")).unwrap_or_default()
@@ -38,6 +41,22 @@ fn everything_in_the_schema_has_a_description() {
         .map(|pair| pair[1])
         .collect();
     assert!(bare.is_empty(), "without a description: {bare:#?}");
+}
+
+/// A field that nobody decided about would be refused to everybody; a decision about no field is a promise.
+#[test]
+fn every_root_field_has_its_line_in_the_table_of_permissions_and_no_other_line_stands_there() {
+    let built = graphql::sdl();
+    for (root, surface) in
+        [("Query", Surface::Query), ("Mutation", Surface::Mutation), ("Subscription", Surface::Subscription)]
+    {
+        let body = built.split_once(&format!("\ntype {root} {{\n")).unwrap().1.split_once("\n}").unwrap().0;
+        let name = |line: &str| Some(line.strip_prefix('\t')?.split(['(', ':']).next()?.to_owned());
+        let is_field = |name: &String| name.starts_with(|first: char| first.is_ascii_lowercase()) && !name.contains(' ');
+        let fields: BTreeSet<_> = body.lines().filter_map(name).filter(is_field).collect();
+        let rows = TABLE.iter().filter(|row| row.surface == surface).map(|row| row.field.to_owned());
+        assert_eq!(fields, rows.collect::<BTreeSet<_>>(), "{root}");
+    }
 }
 
 /// Stops every request once it is validated, and tells what validation said.

@@ -10,6 +10,7 @@ use crate::{
         Refused,
         event::{EventKind, NewEvent},
         recipient_key::{Challenge, RecipientKey, RecipientKeyState, StoredKey},
+        role::Role,
     },
     error::{Error, Result, Violation, at},
     ids::{ClientId, RecipientKeyId},
@@ -74,8 +75,8 @@ pub async fn register(app: &App, actor: &Actor, input: Register, once: Once) -> 
 /// Confirms a key by the answer to its challenge and its fingerprint.
 ///
 /// # Errors
-/// `Forbidden`; `NotFound` on `id`; `Violation` on `answer` or `fingerprint`; `Conflict` when it is not waiting, or its
-/// challenge expired.
+/// `Forbidden`; `NotFound` on `id`; `Violation` on `answer` or `fingerprint`; `Conflict` when it is not waiting, its
+/// challenge expired, or the caller entered it and is not the client.
 pub async fn confirm(app: &App, actor: &Actor, input: Confirm) -> Result<StoredKey> {
     actor.require(Permission::RecipientKeyConfirm)?;
     let mut deed = app.begin(actor).await?;
@@ -87,6 +88,12 @@ pub async fn confirm(app: &App, actor: &Actor, input: Confirm) -> Result<StoredK
         let expired = Refused::new("The challenge of this key expired.");
         return Err(expired
             .remedy("Enter the key again with `recipientKeyRegister`, and answer the new challenge.")
+            .into());
+    }
+    if key.created_by == actor.id && !actor.has(Role::ClientContact) {
+        let same = Refused::new("Whoever of the provider entered a key does not confirm it.");
+        return Err(same
+            .remedy("Let the client's contact answer the challenge, or a colleague who has the answer from the client.")
             .into());
     }
     let plain = |text: &str| text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_uppercase();
@@ -103,7 +110,12 @@ pub async fn confirm(app: &App, actor: &Actor, input: Confirm) -> Result<StoredK
     key.confirmed_by = Some(actor.id);
     key.confirmed_at = Some(deed.now());
     save(&mut deed, &mut key).await?;
-    record(&mut deed, EventKind::RecipientKeyConfirmed, &key, "The client proved that it holds its key.");
+    let summary = if actor.has(Role::ClientContact) {
+        "The client proved that it holds its key."
+    } else {
+        "The answer to the challenge of a key was handed in for the client."
+    };
+    record(&mut deed, EventKind::RecipientKeyConfirmed, &key, summary);
     deed.commit().await?;
     Ok(key)
 }

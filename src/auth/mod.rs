@@ -31,7 +31,7 @@ pub use jwt::{Issuer, TokenVerifier};
 pub use link::Links;
 pub use permission::Permission;
 pub use scope::ClientScope;
-pub use secret::Secret;
+pub use secret::{Secret, kept};
 
 use crate::error::Result;
 

@@ -105,7 +105,6 @@ table! {
         Viewer "viewer" => EVERYBODY,
         Node "node" => EVERYBODY,
         Nodes "nodes" => EVERYBODY,
-        RateLimit "rateLimit" => EVERYBODY,
         Client "client" => EVERYBODY,
         Clients "clients" => EVERYBODY,
         Process "process" => INSIDE,

@@ -38,25 +38,38 @@ impl Secret {
         self.0.expose_secret().as_bytes()
     }
 
-    /// The secret in the file at `path`, which is made with a new one, for its owner only, when it is absent.
-    /// Processes that start at the same moment agree on one secret.
+    /// The secret in the file at `path`, which is made with a new one when it is absent: see [`kept`].
     ///
     /// # Errors
     /// `Violation` when others may read the file or it holds too little; `Internal` when it cannot be used.
     pub fn load_or_create(path: &Path) -> Result<Self> {
-        match read_private(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                create(path).map_err(|error| about(path, &error))?;
-                Self::new(read_private(path).map_err(|error| about(path, &error))?)
-            }
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                Err(Violation::new("secret", format!("{} must be readable by its owner only.", path.display()))
-                    .remedy(format!("chmod 600 {}", path.display()))
-                    .into())
-            }
-            Err(error) => Err(about(path, &error)),
-            Ok(text) => Self::new(text),
+        Self::new(kept(path, || {
+            let mut secret = [0; SECRET_BYTES];
+            rand::fill(&mut secret).map_err(Error::internal)?;
+            Ok(hex::encode(secret).into())
+        })?)
+    }
+}
+
+/// What the file at `path` holds, which is made, for its owner only, with what `make` gives when it is absent.
+/// Processes that start at the same moment agree on one text.
+///
+/// # Errors
+/// `Violation` when others may read the file; `Internal` when it cannot be used; those of `make`.
+pub fn kept(path: &Path, make: impl FnOnce() -> Result<SecretString>) -> Result<SecretString> {
+    match read_private(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let text = make()?;
+            create(path, text.expose_secret().as_bytes()).map_err(|error| about(path, &error))?;
+            read_private(path).map_err(|error| about(path, &error))
         }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            Err(Violation::new("secret", format!("{} must be readable by its owner only.", path.display()))
+                .remedy(format!("chmod 600 {}", path.display()))
+                .into())
+        }
+        Err(error) => Err(about(path, &error)),
+        Ok(text) => Ok(text),
     }
 }
 
@@ -72,17 +85,14 @@ fn read_private(path: &Path) -> io::Result<SecretString> {
     Ok(io::read_to_string(file)?.trim().into())
 }
 
-/// Writes a new secret beside `path` and links it there, so that nobody ever reads half a secret and
-/// whoever comes second keeps the first one's.
-fn create(path: &Path) -> io::Result<()> {
-    let mut secret = [0; SECRET_BYTES];
+/// Writes `text` beside `path` and links it there, so that nobody ever reads half of it and whoever comes second keeps
+/// what the first one wrote.
+fn create(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut suffix = [0; 8];
-    for buffer in [&mut secret[..], &mut suffix[..]] {
-        rand::fill(buffer).map_err(io::Error::other)?;
-    }
+    rand::fill(&mut suffix).map_err(io::Error::other)?;
     let fresh = path.with_extension(hex::encode(suffix));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-    file.write_all(hex::encode(secret).as_bytes())?;
+    file.write_all(text)?;
     file.sync_all()?;
     let linked = fs::hard_link(&fresh, path);
     fs::remove_file(&fresh)?;

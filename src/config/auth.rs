@@ -11,7 +11,7 @@ use super::{Auth, Problem, Value};
 ///
 /// # Source
 /// RFC 7518, section 3.2: a key for HS256 has at least 256 bits.
-const DEV_SECRET_MIN_CHARS: usize = 32;
+const SECRET_MIN_BYTES: usize = 32;
 
 /// An algorithm a token may be signed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -94,10 +94,10 @@ impl Value for Vec<Issuer> {
 
 impl Auth {
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
-        let is_short = |secret: &super::Secret| secret.expose().chars().count() < DEV_SECRET_MIN_CHARS;
-        if self.dev_secret.as_ref().is_some_and(is_short) {
-            let message = format!("must have {DEV_SECRET_MIN_CHARS} characters at least");
-            problems.push(Problem::new("GANGWAY_DEV_SECRET", message));
+        for (name, secret) in [("GANGWAY_DEV_SECRET", &self.dev_secret), ("GANGWAY_LINK_SECRET", &self.link_secret)] {
+            if secret.as_ref().is_some_and(|secret| secret.expose().len() < SECRET_MIN_BYTES) {
+                problems.push(Problem::new(name, format!("must have {SECRET_MIN_BYTES} bytes at least")));
+            }
         }
         for (index, issuer) in self.issuers.iter().enumerate() {
             if self.issuers[..index].iter().any(|earlier| earlier.issuer == issuer.issuer) {

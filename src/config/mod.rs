@@ -1,6 +1,7 @@
 //! Every setting: its type, default, bounds, variable and meaning, stated once.
 //!
-//! * This module is the **only reader of the environment**. Everything else is handed what it needs.
+//! * This module is the **only reader of the environment**, but for the two variables of `gangway watch`, which is a
+//!   client. Everything else is handed what it needs.
 //! * A flag of the command line wins over a variable, a variable over the file, the file over the default.
 //! * A secret comes from a variable `X` or from the file that `X_FILE` names, never from the settings file.
 //! * All that is wrong is reported at once, each line with the name of the variable to mend.

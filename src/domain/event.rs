@@ -287,25 +287,12 @@ impl NewEvent {
         self
     }
 
-    /// It followed from `event`.
-    #[must_use]
-    pub fn cause(mut self, event: impl Into<Option<EventId>>) -> Self {
-        self.cause_id = event.into();
-        self
-    }
-
     /// Adds `key` to the payload. Whole numbers beyond [`MAX_SAFE_INTEGER`] become text, as in the API,
     /// and characters that `PostgreSQL` cannot store are replaced.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.payload.insert(storable(key.to_owned()), exact_numbers(storable_json(value.into())));
         self
-    }
-
-    /// Adds every entry of `entries` to the payload, as [`NewEvent::with`] does.
-    #[must_use]
-    pub fn with_all(self, entries: Map<String, Value>) -> Self {
-        entries.into_iter().fold(self, |event, (key, value)| event.with(&key, value))
     }
 }
 

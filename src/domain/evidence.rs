@@ -184,12 +184,6 @@ impl Meeting {
         }
         self.attendees.iter().try_for_each(|attendee| Name::parse(&attendee.name).map(drop))
     }
-
-    /// The teams of `expected` for which nobody was there or excused.
-    pub fn missing_teams(&self, expected: &[Role]) -> Vec<Role> {
-        let stood_for = |team: &Role| self.attendees.iter().any(|attendee| attendee.team == Some(*team));
-        expected.iter().copied().filter(|team| !stood_for(team)).collect()
-    }
 }
 
 /// The label of the photo that joins `existing_count` others on the same step: "Photo 1" is the first.
@@ -241,14 +235,6 @@ mod tests {
             assert_eq!(json["kind"], details.kind().as_str());
             assert_eq!(serde_json::from_value::<EvidenceDetails>(json).unwrap(), details);
         }
-    }
-
-    #[test]
-    fn an_excused_team_is_not_missing() {
-        let mut held = meeting(&[Role::Sales, Role::Technician]);
-        held.attendees[1].is_excused = true;
-        let expected = [Role::Sales, Role::Technician, Role::CustomerSuccess];
-        assert_eq!(held.missing_teams(&expected), [Role::CustomerSuccess]);
     }
 
     #[test]

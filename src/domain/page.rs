@@ -1,7 +1,7 @@
 //! A page of a long list, and the key that says where one ends.
 //!
-//! Every list is ordered by an instant and an id, newest or oldest first, so a page is found by
-//! comparing keys and never by counting rows.
+//! Every list is ordered by one column (an instant as a rule, or a name) and an id, so a page is found by comparing
+//! keys and never by counting rows.
 
 use uuid::Uuid;
 

@@ -23,6 +23,9 @@ pub struct Check {
     pub name: &'static str,
     /// Whether it is there now.
     pub is_ok: bool,
+    /// Whether nothing can be done without it. What only makes work slower is told and does not count: a balancer
+    /// would take every process away at once.
+    pub is_needed: bool,
 }
 
 /// Whether work can be done now.
@@ -41,7 +44,7 @@ pub(super) async fn health() -> &'static str {
 pub(super) async fn ready(State(Transport(shared)): State<Transport>) -> Response {
     let checks = tokio::time::timeout(READY_WITHIN, shared.ports.readiness.check()).await.unwrap_or_default();
     let is_stopping = shared.stop.is_cancelled();
-    let is_ready = !is_stopping && !checks.is_empty() && checks.iter().all(|check| check.is_ok);
+    let is_ready = !is_stopping && !checks.is_empty() && checks.iter().all(|check| check.is_ok || !check.is_needed);
     let word = |is_ok| if is_ok { "ok" } else { "failed" };
     let found: Map<String, Value> =
         checks.iter().map(|check| (check.name.to_owned(), word(check.is_ok).into())).collect();

@@ -37,7 +37,7 @@ impl Executor {
         if believed.is_empty() {
             return;
         }
-        match worker::beat(&self.app, &self.claimant).await {
+        match worker::beat(&self.app, &self.claimant, &believed).await {
             Ok(answer) => self.compare(&believed, &answer),
             // Nobody can rescue anything either while the database is away, nor for a lease after it is back.
             Err(error) => tracing::warn!(error = error.describe(), "leases could not be renewed"),

@@ -11,7 +11,7 @@
 //!   a claim that finds nothing to do.
 //! * apalis fetches hints and calls [`dispatch`] for some microseconds each. A job runs in a task of ours, so
 //!   when Redis stalls and apalis' worker ends, running jobs do not notice.
-//! * A worker owns a job by its **lease**. One statement per heart-beat renews all of them, brings requests to
+//! * A worker owns a job by its **lease**. One statement per heart-beat renews those of all that it runs, brings requests to
 //!   cancel and tells what was taken away. Heart-beats go on while a worker drains.
 //! * A job whose worker crashed twice runs alone (see [`slots`]).
 //!

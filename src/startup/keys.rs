@@ -4,9 +4,10 @@ use std::fs;
 
 use aws_lc_rs::{rand::SystemRandom, signature::Ed25519KeyPair};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    auth::{Links, Secret},
+    auth::{Links, Secret, kept},
     config::Config,
     domain::log::{Keys, Signer, note::VerifierKey},
     error::{Error, Result, Violation},
@@ -23,7 +24,7 @@ const ORIGIN: &str = "gangway/log";
 pub(super) fn load(config: &Config) -> Result<Keys> {
     let pem = match &config.auth.signing_key {
         Some(path) => fs::read_to_string(path).map_err(|error| unreadable(&error))?,
-        None => super::kept(&config.server.data.join(KEY_FILE), generate)?,
+        None => kept(&config.server.data.join(KEY_FILE), generate)?.expose_secret().to_owned(),
     };
     let signer = Signer::from_pem(ORIGIN, &pem).map_err(|error| unreadable(&error))?;
     Ok(Keys { signer, retired: retired(&config.auth.retired_keys)? })
@@ -54,11 +55,11 @@ fn unreadable(error: &dyn std::error::Error) -> Error {
     violation.remedy("Make one: `openssl genpkey -algorithm ED25519 -out signing-key.pem`.").into()
 }
 
-fn generate() -> Result<String> {
+fn generate() -> Result<SecretString> {
     let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(Error::internal)?;
     let body = STANDARD.encode(document.as_ref());
     let lines: Vec<&str> = body.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-    Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n")))
+    Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n")).into())
 }
 
 #[cfg(test)]

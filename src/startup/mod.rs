@@ -4,7 +4,7 @@
 //! token, in the order in which nothing is lost: the transport first, then the worker, then the sealer,
 //! which seals once more.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -211,23 +211,4 @@ struct Background {
     tasks: JoinSet<()>,
     sealer_stop: CancellationToken,
     _hints: queue::Background,
-}
-
-/// A file that only its owner may read, made with `content` when it is absent.
-fn kept(path: &Path, content: impl FnOnce() -> Result<String>) -> Result<String> {
-    use std::{fs, io::Write, os::unix::fs::OpenOptionsExt};
-    match fs::read_to_string(path) {
-        Ok(text) => return Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(Error::internal(error)),
-    }
-    let text = content()?;
-    let opened = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    match opened {
-        Ok(mut file) => file.write_all(text.as_bytes()).map_err(Error::internal).map(|()| text),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            fs::read_to_string(path).map_err(Error::internal)
-        }
-        Err(error) => Err(Error::internal(error)),
-    }
 }

@@ -1,4 +1,4 @@
-//! Whether the process can work now: its database, the schema, Redis where it is configured.
+//! Whether the process can work now: its database and the schema; and whether Redis, where it is configured, is there.
 
 use async_trait::async_trait;
 
@@ -35,11 +35,11 @@ impl Readiness for Process {
             tracing::warn!(error = error.describe(), "the database does not answer");
         }
         let mut checks = vec![
-            Check { name: "database", is_ok: pending.is_ok() },
-            Check { name: "migrations", is_ok: pending.is_ok_and(|count| count == 0) },
+            Check { name: "database", is_ok: pending.is_ok(), is_needed: true },
+            Check { name: "migrations", is_ok: pending.is_ok_and(|count| count == 0), is_needed: true },
         ];
         if let Some(client) = &self.redis {
-            checks.push(Check { name: "redis", is_ok: Self::redis(client).await });
+            checks.push(Check { name: "redis", is_ok: Self::redis(client).await, is_needed: false });
         }
         checks
     }

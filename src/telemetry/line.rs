@@ -136,6 +136,7 @@ where
         for span in context.event_scope(event).into_iter().flat_map(tracing_subscriber::registry::Scope::from_root) {
             if let Some(fields) = span.extensions().get::<Fields>() {
                 line.values.extend(fields.values.clone());
+                line.dropped.extend(fields.dropped.clone());
             }
         }
         event.record(&mut line);
@@ -242,7 +243,7 @@ mod tests {
         assert_eq!(line["request.id"], "r1");
         assert_eq!(line["job.id"], "j1");
         assert_eq!(line["attempt"], 2);
-        assert_eq!(line["dropped"], "body");
+        assert_eq!(line["dropped"], "secret_thing,body");
         assert!(!text.contains("s3cret"), "{text}");
     }
 

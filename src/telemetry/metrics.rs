@@ -22,7 +22,7 @@ enum Kind {
     Histogram,
 }
 
-/// Name, kind, and help of the metrics of the transport. Other modules describe theirs where they record them.
+/// Name, kind and help of every metric.
 const METRICS: &[(&str, Kind, &str)] = &[
     (
         "gangway_requests_total",
@@ -39,6 +39,15 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("gangway_subscriptions", Kind::Gauge, "Subscriptions open now, by transport."),
     ("gangway_subscription_resumes_total", Kind::Counter, "Event streams taken up again after a cursor."),
     ("gangway_sql_seconds", Kind::Histogram, "Time of one SQL statement."),
+    ("gangway_job_run_seconds", Kind::Histogram, "Time of one run of a job, by kind."),
+    ("gangway_jobs_claimed_total", Kind::Counter, "Runs of jobs that this process began, by kind."),
+    ("gangway_job_claims_in_vain_total", Kind::Counter, "Claims that found nothing to do."),
+    ("gangway_jobs_ended_total", Kind::Counter, "Runs of jobs that ended, by kind and the state that followed."),
+    ("gangway_jobs_fenced_total", Kind::Counter, "Runs whose job was taken away while they ran, by kind."),
+    ("gangway_jobs_rescued_total", Kind::Counter, "Jobs that were taken from workers which gave no sign of life."),
+    ("gangway_jobs_stalled", Kind::Gauge, "Running jobs whose progress has not moved for long."),
+    ("gangway_hints_repeated_total", Kind::Counter, "Hints that were given again because nobody had followed them."),
+    ("gangway_hint_worker_restarts_total", Kind::Counter, "How often the reader of hints had to be started again."),
 ];
 
 /// What was counted and measured so far in this process.

@@ -84,6 +84,21 @@ on_both_stacks! {
         assert_eq!(events, ["recipient_key.registered", "recipient_key.confirmed"]);
     }
 
+    async fn whoever_of_the_provider_enters_a_key_does_not_confirm_it(app) {
+        let client = make::client(&app, "acme").await;
+        let (account, colleague) = (app.staff(Role::AccountManager), app.staff(Role::AccountManager));
+        let held = Held::register(&app, &account, &client).await;
+        let refused = sent(&app, &account, CONFIRM, held.proof()).await;
+        assert_eq!(refusal(&refused).0, "CONFLICT");
+        assert!(refused["userErrors"][0]["remedy"].as_str().unwrap().contains("client's contact"), "{refused}");
+        assert_eq!(keys(&app, &client).await[0]["state"], "CHALLENGED");
+        done(sent(&app, &colleague, CONFIRM, held.proof()).await);
+        // The client proves its own key.
+        let contact = run::of_client(&app, Role::ClientContact, &client).await;
+        let own = Held::register(&app, &contact, &client).await;
+        done(sent(&app, &contact, CONFIRM, own.proof()).await);
+    }
+
     async fn a_confirmed_key_opens_the_gate_and_a_revoked_one_closes_it(app) {
         let house = flow::house(&app).await;
         let client = make::client(&app, "acme").await;

@@ -174,8 +174,9 @@ pub(crate) struct Ready(pub(crate) AtomicBool);
 impl Readiness for Ready {
     async fn check(&self) -> Vec<Check> {
         vec![
-            Check { name: "database", is_ok: self.0.load(Ordering::SeqCst) },
-            Check { name: "migrations", is_ok: true },
+            Check { name: "database", is_ok: self.0.load(Ordering::SeqCst), is_needed: true },
+            Check { name: "migrations", is_ok: true, is_needed: true },
+            Check { name: "redis", is_ok: false, is_needed: false },
         ]
     }
 }

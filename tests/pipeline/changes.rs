@@ -182,6 +182,7 @@ async fn a_large_file_that_shrinks_twice_is_filled_with_zeros_and_says_so() {
     assert!(content[..600_000] == noise(1, 600_000)[..]);
     assert!(content[600_000..].iter().all(|byte| *byte == 0), "{}", content.len());
     assert_eq!(package.manifest.contents.torn, 1);
+    assert!(!package.manifest.is_complete(), "no receipt is given for this");
 }
 
 #[tokio::test(flavor = "multi_thread")]

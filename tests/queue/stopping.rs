@@ -77,6 +77,28 @@ on_every_stack! {
         assert_eq!(stack.story(job).await, ["job.queued", "job.started"]);
     }
 
+    async fn a_row_that_its_worker_does_not_run_is_rescued_while_the_worker_works(site) {
+        let stack = &site.stack;
+        let long = stack.order_one(&Args { ms: 60_000, ..Args::default() }, |_| {}).await;
+        let working = site.work();
+        stack.runs(1).await;
+        let worker = stack.row(long).await.worker.unwrap();
+        // As if the answer to a claim, or the end of a run, had been lost in a long outage of the database.
+        let orphan = stack.order_one(&Args::default(), |new| new.delay = Duration::from_secs(3_600)).await;
+        let lost = format!(
+            "UPDATE job SET state = 'RUNNING', worker = '{worker}', fence = 1, attempt = 1, \
+             lease_until = '2000-01-01T00:00:00.000000+00:00' WHERE state = 'QUEUED'"
+        );
+        stack.app.db().write().execute_unprepared(&lost).await.unwrap();
+        stack.until("the orphan is rescued and run", LONG, async || {
+            let row = stack.row(orphan).await;
+            if row.state == "SUCCEEDED" { Ok(()) } else { Err(row) }
+        })
+        .await;
+        assert_eq!(stack.row(long).await.state, "RUNNING");
+        working.end(Duration::ZERO).await;
+    }
+
     async fn a_run_that_its_own_process_claimed_again_is_ended(site) {
         let stack = &site.stack;
         let job = stack.order_one(&Args { ms: 4_000, is_deaf: true, ..Args::default() }, |_| {}).await;

@@ -11,7 +11,7 @@ use crate::{
         text::Prose,
     },
     error::{Error, Result, Violation},
-    ids::JobId,
+    ids::{HoldingId, JobId},
     store,
 };
 
@@ -36,34 +36,61 @@ pub struct Acknowledge {
 ///
 /// # Errors
 /// `Forbidden`; `NotFound` on `jobId`; `Violation` on `manifestDigest` when it is another package's, or on
-/// `comment`; `Conflict` when the return is not over or was acknowledged.
+/// `comment`; `Conflict` when the return is not over, was acknowledged, or the data was returned again since.
 pub async fn acknowledge(app: &App, actor: &Actor, input: Acknowledge) -> Result<Job> {
     actor.require(Permission::DataReturnAcknowledge)?;
     let mut deed = app.begin(actor).await?;
-    let job = store::job::get_locked(deed.tx(), &actor.scope, input.job_id, "jobId").await?;
+    let mut job = store::job::lock(deed.tx(), &actor.scope, input.job_id, "jobId").await?;
     if job.kind != JobKind::DataReturn {
         return Err(Error::not_found("data return", "jobId"));
     }
     if job.state != JobState::Succeeded {
         return Err(Error::state(format!("The return is {}; only a succeeded one is acknowledged.", job.state)));
     }
-    check_digest(&job, &input.manifest_digest)?;
+    let mut summary = summary(&job)?;
+    check_digest(&summary, &input.manifest_digest)?;
     if input.verdict == Verdict::Disputed && input.comment.is_none() {
         let violation = Violation::new("comment", "A dispute needs a comment.");
         return Err(violation.remedy("Say which files are missing or wrong.").into());
     }
-    let ids = store::job::holdings_of(deed.tx(), job.id).await?;
+    if summary.verdict.is_some() {
+        return Err(already());
+    }
+    let ids = latest_here(&deed, &job).await?;
     for holding in store::holding::lock_many(deed.tx(), &actor.scope, &ids).await? {
         judge(&mut deed, holding, input.verdict).await?;
     }
+    summary.verdict = Some(input.verdict);
+    let result = serde_json::to_value(&summary).map_err(Error::internal)?;
+    store::job::set_result(deed.tx(), job.id, &result).await?;
+    job.result = Some(result);
     record(&mut deed, &job, &input);
     deed.commit().await?;
     Ok(job)
 }
 
-fn check_digest(job: &Job, given: &str) -> Result<()> {
+/// The lines that no later return delivers anew: of those, the client judges the later package.
+async fn latest_here(deed: &Deed<'_>, job: &Job) -> Result<Vec<HoldingId>> {
+    let mut ids = store::job::holdings_of(deed.tx(), job.id).await?;
+    let later = store::job::superseded(deed.tx(), job, &ids).await?;
+    ids.retain(|id| !later.contains(id));
+    if ids.is_empty() {
+        let message = "All of this data was returned again since; what counts is what is said of the latest package.";
+        return Err(Error::state(message));
+    }
+    Ok(ids)
+}
+
+fn already() -> Error {
+    Error::state("This return was acknowledged already.")
+}
+
+fn summary(job: &Job) -> Result<Summary> {
     let summary = job.result.clone().map(serde_json::from_value::<Summary>).transpose().map_err(Error::internal)?;
-    let summary = summary.ok_or_else(|| Error::internal("a return that succeeded without a result"))?;
+    summary.ok_or_else(|| Error::internal("a return that succeeded without a result"))
+}
+
+fn check_digest(summary: &Summary, given: &str) -> Result<()> {
     if summary.manifest_digest.eq_ignore_ascii_case(given.trim()) {
         return Ok(());
     }
@@ -75,7 +102,7 @@ async fn judge(deed: &mut Deed<'_>, mut line: Holding, verdict: Verdict) -> Resu
     let is_removed = line.state == HoldingState::Removed;
     let is_kept = matches!(&line.details, HoldingDetails::Data(data) if data.disposition.is_destroyed());
     if line.acknowledged_at.is_some() {
-        return Err(Error::state("This return was acknowledged already."));
+        return Err(already());
     }
     match verdict {
         Verdict::Accepted if is_removed => {
@@ -90,7 +117,7 @@ async fn judge(deed: &mut Deed<'_>, mut line: Holding, verdict: Verdict) -> Resu
         Verdict::Disputed if is_kept && line.state == HoldingState::Closing => {
             holding::fail_closing(deed, &mut line).await
         }
-        Verdict::Accepted | Verdict::Disputed => Err(Error::state("This return was acknowledged already.")),
+        Verdict::Accepted | Verdict::Disputed => Err(already()),
     }
 }
 

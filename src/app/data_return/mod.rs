@@ -12,7 +12,7 @@ mod plan;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::agreement::DataFormat,
+    domain::{agreement::DataFormat, job::ReturnVerdict},
     ids::{EngagementId, HoldingId, RecipientKeyId},
 };
 
@@ -84,4 +84,7 @@ pub struct Summary {
     pub package_bytes: u64,
     /// Files that could not be read, were gone, or may be torn.
     pub incomplete_count: u64,
+    /// What the client said of this very package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<ReturnVerdict>,
 }

@@ -55,7 +55,7 @@ pub async fn start(app: &App, actor: &Actor, input: Start, once: Once) -> Result
     actor.require(Permission::JobStart)?;
     let mut deed = app.begin(actor).await?;
     if let Some(id) = deed.replayed(once).await? {
-        return Ok(Done::earlier(store::job::get_locked(deed.tx(), &actor.scope, id, "planId").await?));
+        return Ok(Done::earlier(store::job::lock(deed.tx(), &actor.scope, id, "planId").await?));
     }
     let plan = store::job::find_plan(deed.tx(), &actor.scope, input.plan_id).await?;
     let plan = plan.ok_or_else(|| Error::not_found("job plan", "planId"))?;
@@ -77,7 +77,7 @@ pub async fn start(app: &App, actor: &Actor, input: Start, once: Once) -> Result
         return Err(conflict(&message, "Wait for it, or stop it with `jobCancel`."));
     }
     deed.answer(new.id);
-    let job = store::job::get_locked(deed.tx(), &actor.scope, new.id, "planId").await?;
+    let job = store::job::lock(deed.tx(), &actor.scope, new.id, "planId").await?;
     deed.commit().await?;
     Ok(Done::now(job))
 }
@@ -141,7 +141,7 @@ fn conflict(message: &str, remedy: &str) -> Error {
 pub async fn cancel(app: &App, actor: &Actor, input: Cancel) -> Result<Job> {
     actor.require(Permission::JobCancel)?;
     let mut deed = app.begin(actor).await?;
-    let job = store::job::get_locked(deed.tx(), &actor.scope, input.id, "id").await?;
+    let job = store::job::lock(deed.tx(), &actor.scope, input.id, "id").await?;
     let after = job.state.after(Verb::Cancel)?;
     if after == JobState::Cancelled {
         store::job::cancel(deed.tx(), job.id, deed.now()).await?;
@@ -152,7 +152,7 @@ pub async fn cancel(app: &App, actor: &Actor, input: Cancel) -> Result<Job> {
         store::job::request_cancel(deed.tx(), job.id).await?;
         deed.record(ordered(EventKind::JobCancelRequested, &job, "was asked to stop", &input.reason));
     }
-    let job = store::job::get_locked(deed.tx(), &actor.scope, job.id, "id").await?;
+    let job = store::job::lock(deed.tx(), &actor.scope, job.id, "id").await?;
     deed.commit().await?;
     Ok(job)
 }
@@ -166,9 +166,9 @@ pub async fn retry(app: &App, actor: &Actor, input: Retry, once: Once) -> Result
     actor.require(Permission::JobRetry)?;
     let mut deed = app.begin(actor).await?;
     if let Some(id) = deed.replayed(once).await? {
-        return Ok(Done::earlier(store::job::get_locked(deed.tx(), &actor.scope, id, "id").await?));
+        return Ok(Done::earlier(store::job::lock(deed.tx(), &actor.scope, id, "id").await?));
     }
-    let job = store::job::get_locked(deed.tx(), &actor.scope, input.id, "id").await?;
+    let job = store::job::lock(deed.tx(), &actor.scope, input.id, "id").await?;
     job.state.after(Verb::Restart)?;
     still_open(&deed, &job).await?;
     reset_targets(&deed, &job, input.scope).await?;
@@ -176,7 +176,7 @@ pub async fn retry(app: &App, actor: &Actor, input: Retry, once: Once) -> Result
     deed.record(ordered(EventKind::JobRequeued, &job, "was ordered again", &input.reason));
     deed.hint(job.id);
     deed.answer(job.id);
-    let job = store::job::get_locked(deed.tx(), &actor.scope, job.id, "id").await?;
+    let job = store::job::lock(deed.tx(), &actor.scope, job.id, "id").await?;
     deed.commit().await?;
     Ok(Done::now(job))
 }

@@ -39,11 +39,6 @@ impl Ticks {
     pub fn watch(&self) -> broadcast::Receiver<Tick> {
         self.0.subscribe()
     }
-
-    /// Whether anybody watches.
-    pub fn is_watched(&self) -> bool {
-        self.0.receiver_count() > 0
-    }
 }
 
 impl Default for Ticks {

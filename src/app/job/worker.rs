@@ -57,12 +57,13 @@ pub async fn reserve(app: &App, by: &Claimant, patience: Duration) -> Result<boo
     store::job::reserve(app.db(), by, patience).await
 }
 
-/// Renews every lease of the worker and gives the jobs it still holds. What is missing was taken away.
+/// Renews what the worker believes to hold, and gives what it does hold. What is missing was taken away; what it does
+/// not run is not renewed, whatever the row says.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn beat(app: &App, by: &Claimant) -> Result<Vec<Held>> {
-    store::job::renew(app.db(), by.worker, by.lease).await
+pub async fn beat(app: &App, by: &Claimant, believed: &[Lease]) -> Result<Vec<Held>> {
+    store::job::renew(app.db(), by.worker, by.lease, believed).await
 }
 
 /// Says that the worker is there, for people to see.
@@ -134,8 +135,10 @@ async fn end(
 ) -> Result<Option<JobState>> {
     let settled = store::job::settle(deed.tx(), lease, settlement, progress, deed.now()).await?;
     let Some(state) = settled else { return Ok(None) };
-    if settlement.verb == Verb::Stop {
-        store::job::cancel_targets(deed.tx(), lease.job, deed.now()).await?;
+    match settlement.verb {
+        Verb::Stop => drop(store::job::cancel_targets(deed.tx(), lease.job, deed.now()).await?),
+        Verb::Fail => drop(store::job::fail_targets(deed.tx(), lease.job, deed.now()).await?),
+        _ => {}
     }
     deed.record(events::settled(lease, running, settlement));
     ended(&mut deed, lease.job, running.kind, state).await?;

@@ -10,7 +10,7 @@ use crate::{
         event::EventKind,
         process::{Content, Process, ProcessVersionState, builtin},
     },
-    error::{Error, Result},
+    error::{Conflict, Error, Result},
     ids::ActorId,
     store,
 };
@@ -24,8 +24,14 @@ pub async fn install(app: &App) -> Result<()> {
     for content in builtin::all().map_err(Error::internal)? {
         let mut deed = app.begin(&actor).await?;
         if store::process::find(deed.tx(), &content.document_number).await?.is_none() {
-            enter(&mut deed, content).await?;
-            deed.commit().await?;
+            match enter(&mut deed, content).await {
+                // A process that started at the same moment was faster.
+                Err(Error::Conflict(Conflict::Taken { .. })) => {}
+                entered => {
+                    entered?;
+                    deed.commit().await?;
+                }
+            }
         }
     }
     Ok(())

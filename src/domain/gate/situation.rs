@@ -1,20 +1,18 @@
 //! What gates ask about: the facts of one run, loaded at one moment.
-//!
-//! Made from the nouns themselves (`with_…`), or filled line by line where a loader has only columns.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::{
     domain::{
-        agreement::{Agreement, AgreementDetails, AgreementKind, AgreementState},
+        agreement::AgreementKind,
         client::Client,
-        decision::{Decision, DecisionKind, DecisionState},
-        evidence::{Evidence, EvidenceDetails, EvidenceKind},
-        exception::{Exception, ExceptionState, ExceptionType},
-        fact::{Fact, FactKind, FactSource, FactState},
-        holding::{Holding, HoldingState, HoldingTraits},
+        decision::{DecisionKind, DecisionState},
+        evidence::{EvidenceDetails, EvidenceKind},
+        exception::{ExceptionState, ExceptionType},
+        fact::{FactKind, FactSource, FactState},
+        holding::{HoldingState, HoldingTraits},
         role::Role,
         step::{ChecklistItem, ChecklistItemState, Step, StepState},
     },
@@ -153,82 +151,6 @@ impl Situation {
             terminates_on: client.final_service_on,
             ..Self::default()
         }
-    }
-
-    /// Adds what was agreed with the client.
-    #[must_use]
-    pub fn with_agreements(mut self, agreements: &[Agreement]) -> Self {
-        for agreement in agreements.iter().filter(|agreement| agreement.state == AgreementState::Signed) {
-            self.signed.insert(agreement.kind());
-            match &agreement.details {
-                AgreementDetails::ServiceAgreement(details) => self.has_return_terms |= details.data_return.is_some(),
-                AgreementDetails::TerminationNotice(notice) => {
-                    self.has_notice = true;
-                    self.terminates_on = Some(notice.terminates_on(agreement.ends_on));
-                }
-                AgreementDetails::Sla(_) | AgreementDetails::Sow(_) => {}
-            }
-        }
-        self
-    }
-
-    /// Adds what discovery found.
-    #[must_use]
-    pub fn with_facts(mut self, facts: &[Fact]) -> Self {
-        let line = |fact: &Fact| FactLine { kind: fact.kind(), source: fact.source, state: fact.state };
-        self.facts.extend(facts.iter().map(line));
-        self
-    }
-
-    /// Adds the questions of the run.
-    #[must_use]
-    pub fn with_decisions(mut self, decisions: &[Decision]) -> Self {
-        let line = |decision: &Decision| DecisionLine { id: decision.id, kind: decision.kind, state: decision.state };
-        self.decisions.extend(decisions.iter().map(line));
-        self
-    }
-
-    /// Adds the exceptions of the run.
-    #[must_use]
-    pub fn with_exceptions(mut self, exceptions: &[Exception]) -> Self {
-        self.exceptions.extend(exceptions.iter().map(|exception| ExceptionLine {
-            id: exception.id,
-            step_id: exception.step_id,
-            r#type: exception.r#type,
-            state: exception.state,
-            expires_at: exception.expires_at,
-        }));
-        self
-    }
-
-    /// Adds the steps of the run with their checklists and evidence.
-    #[must_use]
-    pub fn with_steps(mut self, steps: &[Step], checklist: &[ChecklistItem], evidence: &[Evidence]) -> Self {
-        let mut lines: BTreeMap<StepId, StepLine> = steps.iter().map(|step| (step.id, StepLine::of(step))).collect();
-        for item in checklist {
-            if let Some(line) = lines.get_mut(&item.step_id) {
-                line.checklist.push(ChecklistLine::of(item));
-            }
-        }
-        for proof in evidence {
-            if let Some(line) = proof.step_id.and_then(|id| lines.get_mut(&id)) {
-                line.prove(&proof.details);
-            }
-        }
-        self.steps.extend(steps.iter().filter_map(|step| lines.remove(&step.id)));
-        self
-    }
-
-    /// Adds the client's ledger; `receipts` are the holdings whose return the client acknowledged.
-    #[must_use]
-    pub fn with_holdings(mut self, holdings: &[Holding], receipts: &BTreeSet<HoldingId>) -> Self {
-        self.holdings.extend(holdings.iter().map(|holding| HoldingLine {
-            id: holding.id,
-            state: holding.state,
-            traits: holding.details.traits(),
-            has_receipt: receipts.contains(&holding.id),
-        }));
-        self
     }
 
     /// The step with this key.

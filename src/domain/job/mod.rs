@@ -108,12 +108,8 @@ impl JobKind {
     }
 }
 
-/// Sorts before every job of the default priority.
-pub const PRIORITY_URGENT: i32 = 10;
 /// What a job has unless somebody says otherwise. Smaller numbers go first.
 pub const PRIORITY_DEFAULT: i32 = 100;
-/// Sorts behind every job of the default priority.
-pub const PRIORITY_BULK: i32 = 200;
 
 /// Attempts a job has unless its kind says otherwise. With the schedule of [`backoff`] the tenth comes at
 /// most 17 minutes after the first ended, not counting the runs themselves: long enough for a restart or

@@ -83,7 +83,8 @@ pub struct JobPermissions {
 impl JobPermissions {
     fn of(actor: &Actor, job: &job::Job) -> Self {
         let may = |permission, verb| actor.may(permission) && job.state.after(verb).is_ok();
-        let is_returned = job.kind == JobKind::DataReturn && job.state == JobState::Succeeded;
+        let is_unjudged = job.result.as_ref().is_some_and(|result| result["verdict"].is_null());
+        let is_returned = job.kind == JobKind::DataReturn && job.state == JobState::Succeeded && is_unjudged;
         Self {
             cancel: may(Permission::JobCancel, Verb::Cancel),
             retry: may(Permission::JobRetry, Verb::Restart),

@@ -4,7 +4,7 @@ use async_graphql::{SimpleObject, Union};
 
 use crate::{
     app::data_return::Summary,
-    domain::job::{Job, JobKind},
+    domain::job::{Job, JobKind, ReturnVerdict},
     error::{Error, Inconsistent, Result},
     graphql::scalars::Long,
 };
@@ -35,6 +35,8 @@ pub struct DataReturnResult {
     package_bytes: Long,
     /// Files that could not be read, were gone, or changed while they were read; the package lists them.
     incomplete_count: Long,
+    /// What the client said of it; null until it did.
+    verdict: Option<ReturnVerdict>,
 }
 
 impl JobResult {
@@ -59,6 +61,7 @@ impl JobResult {
             part_count: summary.part_count.into(),
             package_bytes: summary.package_bytes.into(),
             incomplete_count: summary.incomplete_count.into(),
+            verdict: summary.verdict,
         })))
     }
 }

@@ -223,6 +223,9 @@ impl StepFilter {
     pub fn parse(self, viewer: Option<UserId>, now: Instant) -> Option<step::StepFilter> {
         let named = self.assignee_id.as_ref().map(|user| id::find(user).ok_or(())).transpose().ok()?;
         let mine = if self.is_mine == Some(true) { Some(viewer?) } else { None };
+        if mine.is_some() && named.is_some() && mine != named {
+            return None;
+        }
         Some(step::StepFilter {
             engagement_id: self.engagement_id.as_ref().map(|id| id::find(id).ok_or(())).transpose().ok()?,
             client_id: self.client_id.as_ref().map(|id| id::find(id).ok_or(())).transpose().ok()?,

@@ -96,8 +96,8 @@ impl Tally {
         self.inventory_bytes += inventory_bytes;
     }
 
-    /// Whether everything that was inventoried is in the bag.
+    /// Whether everything that was inventoried is in the bag, and as it was at one moment.
     pub fn is_complete(&self) -> bool {
-        self.unreadable == 0 && self.vanished == 0
+        self.unreadable == 0 && self.vanished == 0 && self.torn == 0
     }
 }

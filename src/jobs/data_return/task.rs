@@ -227,6 +227,7 @@ fn summary(context: &TaskContext, order: &Order, package: &Package) -> Result<Su
         part_count: parts.len() as u64,
         package_bytes: parts.iter().map(|part| part.bytes).sum(),
         incomplete_count: contents.unreadable + contents.vanished + contents.torn,
+        verdict: None,
     })
 }
 

@@ -27,7 +27,7 @@ fn scoped(scope: &ClientScope) -> Select<Entity> {
 ///
 /// # Errors
 /// `NotFound` on `field` when it is absent or out of scope; `Inconsistent` for a broken row.
-pub(crate) async fn get_locked(tx: &Tx, scope: &ClientScope, id: JobId, field: &'static str) -> Result<Job> {
+pub(crate) async fn lock(tx: &Tx, scope: &ClientScope, id: JobId, field: &'static str) -> Result<Job> {
     let row = scoped(scope).filter(Column::Id.eq(id.uuid())).lock_exclusive().one(tx).await?;
     job(row.ok_or_else(|| Error::not_found("job", field))?)
 }

@@ -28,21 +28,27 @@ pub(crate) struct Running {
     pub(crate) standing: Standing,
 }
 
-/// Renews every lease of `worker` and gives the jobs it still holds. What it believes to hold and is not
-/// among them was taken away.
+/// Renews the leases of what `worker` believes to hold, and gives what it does hold. What is missing from the answer
+/// was taken away.
 ///
-/// A lease that has run out is renewed as well, as long as nobody rescued the job: the worker lives.
+/// A lease that has run out is renewed as well, as long as nobody rescued the job: the worker lives. A row that
+/// bears the worker's name and is not `believed` is nobody's work, because its claim or its end never got through:
+/// it is left to run out, so that it is rescued.
 ///
 /// # Errors
 /// Those of the database.
-pub(crate) async fn renew(db: &Db, worker: WorkerId, lease: Duration) -> Result<Vec<Held>> {
+pub(crate) async fn renew(db: &Db, worker: WorkerId, lease: Duration, believed: &[Lease]) -> Result<Vec<Held>> {
     let dialect = Dialect::of(db.backend());
+    let places: Vec<String> = (3..).take(believed.len()).map(|place| format!("${place}")).collect();
     let sql = format!(
-        "UPDATE job SET lease_until = {} WHERE worker = $1 AND state = '{}' RETURNING id, fence, is_cancel_requested",
+        "UPDATE job SET lease_until = {} WHERE worker = $1 AND state = '{}' AND id IN ({}) \
+         RETURNING id, fence, is_cancel_requested",
         dialect.after("$2"),
         JobState::Running,
+        places.join(", "),
     );
-    let values: [Value; 2] = [worker.to_string().into(), millis(lease)];
+    let ids = believed.iter().map(|lease| lease.job.uuid().into());
+    let values: Vec<Value> = [worker.to_string().into(), millis(lease)].into_iter().chain(ids).collect();
     let rows = db.write().query_all_raw(dialect.statement(sql, values)).await?;
     rows.iter()
         .map(|row| {

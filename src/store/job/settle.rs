@@ -75,6 +75,16 @@ pub(crate) async fn cancel(tx: &Tx, id: JobId, at: Instant) -> Result<()> {
     one(tx.execute_raw(Dialect::of(tx.get_database_backend()).statement(sql, values)).await?.rows_affected())
 }
 
+/// Writes what is now to be said of the work of a job that is over. The row is locked by `tx`.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn set_result(tx: &Tx, id: JobId, result: &serde_json::Value) -> Result<()> {
+    let sql = "UPDATE job SET result = $2 WHERE id = $1 AND finished_at IS NOT NULL";
+    let values: [Value; 2] = [id.uuid().into(), result.clone().into()];
+    one(tx.execute_raw(Dialect::of(tx.get_database_backend()).statement(sql, values)).await?.rows_affected())
+}
+
 /// Asks a running job to stop. The row is locked by `tx`.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use crate::{
     auth::ClientScope,
     clock::Instant,
-    domain::job::{JobError, NewTarget, Target, TargetCounts, TargetState},
+    domain::job::{Job, JobError, JobState, NewTarget, Target, TargetCounts, TargetState},
     error::{Error, Result},
     ids::{ClientId, HoldingId, JobId, JobTargetId},
     store::{self, Tx, inconsistent, json, to_json, word},
@@ -177,6 +177,25 @@ pub(crate) async fn holdings_of(db: &impl ConnectionTrait, job: JobId) -> Result
     Ok(ids.into_tuple::<uuid::Uuid>().all(db).await?.into_iter().map(Into::into).collect())
 }
 
+/// Those of `holdings` on which a later job of the same kind acts, or acted and came to something.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn superseded(tx: &Tx, job: &Job, holdings: &[HoldingId]) -> Result<Vec<HoldingId>> {
+    use entity::job::Column as Of;
+    let in_vain = [JobState::Failed, JobState::Cancelled].map(|state| state.as_str());
+    let later = entity::job::Entity::find()
+        .filter(Of::Kind.eq(job.kind.as_str()))
+        .filter(Of::ClientId.eq(job.client_id.map(ClientId::uuid)))
+        .filter(Of::CreatedAt.gt(job.created_at))
+        .filter(Of::State.is_not_in(in_vain));
+    let select = Entity::find()
+        .filter(Column::HoldingId.is_in(holdings.iter().map(|id| id.uuid())))
+        .filter(Column::JobId.in_subquery(later.select_only().column(Of::Id).into_query()));
+    let ids = select.select_only().column(Column::HoldingId).distinct().into_tuple::<uuid::Uuid>();
+    Ok(ids.all(tx).await?.into_iter().map(Into::into).collect())
+}
+
 /// Up to `limit` targets of each job behind `position`, in order, in one statement; of one state only when
 /// `state` says so.
 ///
@@ -265,8 +284,15 @@ pub(crate) async fn count_targets(db: &impl ConnectionTrait, job: JobId) -> Resu
 /// # Errors
 /// Those of the database.
 pub(crate) async fn cancel_targets(tx: &Tx, job: JobId, at: Instant) -> Result<u64> {
-    let live: Vec<_> = TargetState::ALL.iter().copied().filter(|state| !state.is_terminal()).collect();
-    set_state(tx, job, &live, TargetState::Cancelled, at).await
+    set_state(tx, job, &unfinished(), TargetState::Cancelled, at).await
+}
+
+/// Says of every unfinished target of a job that failed that it failed, too. Gives how many.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn fail_targets(tx: &Tx, job: JobId, at: Instant) -> Result<u64> {
+    set_state(tx, job, &unfinished(), TargetState::Failed, at).await
 }
 
 /// Puts targets of `job` that stand in one of `states` back to the start, their errors forgotten. Gives how
@@ -276,6 +302,10 @@ pub(crate) async fn cancel_targets(tx: &Tx, job: JobId, at: Instant) -> Result<u
 /// Those of the database.
 pub(crate) async fn retry_targets(tx: &Tx, job: JobId, states: &[TargetState], at: Instant) -> Result<u64> {
     set_state(tx, job, states, TargetState::Pending, at).await
+}
+
+fn unfinished() -> Vec<TargetState> {
+    TargetState::ALL.iter().copied().filter(|state| !state.is_terminal()).collect()
 }
 
 async fn set_state(tx: &Tx, job: JobId, from: &[TargetState], to: TargetState, at: Instant) -> Result<u64> {

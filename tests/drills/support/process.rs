@@ -8,22 +8,31 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use gangway::{
     adapters::local_files::{LocalFiles, Mounts},
+    app::job,
+    auth::Actor,
     config::{Hints, Secret},
+    domain::job::NewJob,
+    ids::JobId,
     jobs::{Registry, data_return::ReturnTask},
     ports::{
+        hints::Hints as Hinting,
         shelves::{Shelf, Shelves},
         storage::ObjectPath,
     },
     queue::{Queue, Settings, Worker},
     reconcile,
 };
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::{lab::Lab, stack};
+use super::{
+    lab::{self, Args, Lab},
+    stack,
+};
 
 /// Where a worker process reads what it is.
 const VARIABLE: &str = "GANGWAY_DRILL_WORKER";
@@ -40,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) log: PathBuf,
     /// The folder with clients' data, for drills that return it.
     pub(crate) data: Option<PathBuf>,
+    /// A job to order instead of working, and to die before anybody is told of it.
+    pub(crate) order: Option<Args>,
 }
 
 /// Short times, so that a drill takes seconds.
@@ -72,6 +83,9 @@ impl Plan {
 pub(crate) async fn be_a_worker() {
     let Ok(plan) = std::env::var(VARIABLE) else { return };
     let plan: Plan = serde_json::from_str(&plan).unwrap();
+    if let Some(args) = &plan.order {
+        return order_and_die(&plan, args).await;
+    }
     let queue = Queue::open(plan.settings()).unwrap();
     let app = stack::app(stack::connect(&plan.database).await, queue.hints());
     let _background = queue.start(&app);
@@ -87,6 +101,28 @@ pub(crate) async fn be_a_worker() {
     worker.drain(Duration::from_millis(plan.grace_ms)).await;
     stop.cancel();
     repair.await.unwrap();
+}
+
+/// Ends its own process, as `kill -9` does, where workers are told of what was committed.
+struct Deadly;
+
+#[async_trait]
+impl Hinting for Deadly {
+    async fn hint(&self, _jobs: &[JobId]) {
+        kill_process(getpid(), Signal::KILL).unwrap();
+        std::future::pending().await
+    }
+
+    async fn nudge(&self) {}
+}
+
+async fn order_and_die(plan: &Plan, args: &Args) {
+    let app = stack::app(stack::connect(&plan.database).await, Arc::new(Deadly));
+    let actor = Actor::system();
+    let new = NewJob::new(app.new_id(), lab::KIND, serde_json::to_value(args).unwrap(), actor.id);
+    let mut deed = app.begin(&actor).await.unwrap();
+    job::enqueue(&mut deed, &new, Vec::new()).await.unwrap();
+    deed.commit().await.unwrap();
 }
 
 /// Where clients' data lies below `data`, and where it goes.

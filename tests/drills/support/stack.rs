@@ -100,6 +100,7 @@ impl Stack {
             grace_ms: 20_000,
             log: home.path().join("runs.log"),
             data: None,
+            order: None,
         };
         let queue = Queue::open(plan.settings()).unwrap();
         let app = app(connect(&plan.database).await, queue.hints());

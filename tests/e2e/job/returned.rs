@@ -131,6 +131,41 @@ on_both_stacks! {
         working.end().await;
         assert_eq!(again["result"]["fileCount"], "4");
         assert_ne!(again["result"]["location"], job["result"]["location"]);
+
+        // What the client said of the first package stands; what closes the line is what it says of the second.
+        let changed = acknowledge(&site, &contact, &job, digest, "ACCEPTED", Value::Null).await;
+        assert_eq!(refusal(&changed).0, "CONFLICT");
+        let seen = async |job: &Value| site.test.ask(&contact, JOB, json!({ "id": job["id"] })).await["job"].take();
+        let first = seen(&job).await;
+        assert_eq!((&first["result"]["verdict"], &first["viewerCan"]["acknowledge"]), (&json!("DISPUTED"), &json!(false)));
+        assert_eq!(seen(&again).await["viewerCan"]["acknowledge"], true);
+        let accepted = acknowledge(&site, &contact, &again, &again["result"]["manifestDigest"], "ACCEPTED", Value::Null).await;
+        assert_eq!((&accepted["userErrors"], site.state_of(&site.holding).await.as_str()), (&json!([]), "CLOSED"));
+    }
+
+    async fn of_two_packages_that_nobody_judged_the_later_one_counts(test) {
+        let site = Site::of(test).await;
+        // It stays open after its return, because it is to be destroyed: it can be returned once more.
+        let kept = site.register("Second folder", "data://second", "RETURN_THEN_DESTROY").await;
+        std::fs::create_dir_all(site.home.path().join("data/second")).unwrap();
+        let first = returned(&site).await;
+        let again = site.start("return-again").await;
+        let contact = of_client(&site.test, Role::ClientContact, &site.client).await;
+        let acknowledged = async || {
+            let asked = "query($id: ID!) { client(id: $id) { holdings { nodes { id ... on DataHolding { acknowledgedAt } } } } }";
+            let found = site.test.ask(&site.manager, asked, json!({ "id": site.client })).await;
+            let lines = found["client"]["holdings"]["nodes"].as_array().unwrap();
+            !lines.iter().find(|line| line["id"] == kept.as_str()).unwrap()["acknowledgedAt"].is_null()
+        };
+        let accepted = acknowledge(&site, &contact, &first, &first["result"]["manifestDigest"], "ACCEPTED", Value::Null).await;
+        assert_eq!((&accepted["userErrors"], site.state_of(&site.holding).await.as_str()), (&json!([]), "CLOSED"));
+        assert!(!acknowledged().await, "of this one, the later package counts");
+        let working = site.work();
+        let again = site.until(&again["id"], "SUCCEEDED").await;
+        working.end().await;
+        let accepted = acknowledge(&site, &contact, &again, &again["result"]["manifestDigest"], "ACCEPTED", Value::Null).await;
+        assert_eq!(accepted["userErrors"], json!([]));
+        assert!(acknowledged().await);
     }
 
     async fn a_key_that_is_revoked_while_the_job_waits_is_not_used(test) {

@@ -45,7 +45,7 @@ impl Keyed for Client {
 }
 
 connection! {
-    /// Clients, newest first.
+    /// Clients.
     ClientConnection, ClientEdge, Client
 }
 
@@ -110,8 +110,6 @@ impl Client {
         #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
         #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
-        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
         #[graphql(desc = "Which holdings.")] filter: Option<HoldingFilter>,
     ) -> async_graphql::Result<HoldingConnection> {
         let window = Slice { first, after, last, before }.window()?;
@@ -133,8 +131,6 @@ impl Client {
         #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
         #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
-        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
         #[graphql(desc = "Which jobs.")] filter: Option<JobFilter>,
     ) -> async_graphql::Result<JobConnection> {
         let window = Slice { first, after, last, before }.window()?;
@@ -154,8 +150,6 @@ impl Client {
         ctx: &Context<'_>,
         #[graphql(desc = "How many from the start, up to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
         #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<EngagementConnection> {
