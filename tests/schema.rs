@@ -51,9 +51,12 @@ fn every_root_field_has_its_line_in_the_table_of_permissions_and_no_other_line_s
         [("Query", Surface::Query), ("Mutation", Surface::Mutation), ("Subscription", Surface::Subscription)]
     {
         let body = built.split_once(&format!("\ntype {root} {{\n")).unwrap().1.split_once("\n}").unwrap().0;
-        let name = |line: &str| Some(line.strip_prefix('\t')?.split(['(', ':']).next()?.to_owned());
-        let is_field = |name: &String| name.starts_with(|first: char| first.is_ascii_lowercase()) && !name.contains(' ');
-        let fields: BTreeSet<_> = body.lines().filter_map(name).filter(is_field).collect();
+        // Descriptions stand between lines of quotes, arguments are indented once more.
+        let outside = body.split("\"\"\"").step_by(2).flat_map(str::lines);
+        let fields: BTreeSet<_> = outside
+            .filter_map(|line| Some(line.strip_prefix('\t')?.split(['(', ':']).next()?.to_owned()))
+            .filter(|name| name.starts_with(|first: char| first.is_ascii_lowercase()))
+            .collect();
         let rows = TABLE.iter().filter(|row| row.surface == surface).map(|row| row.field.to_owned());
         assert_eq!(fields, rows.collect::<BTreeSet<_>>(), "{root}");
     }
