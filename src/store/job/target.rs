@@ -183,7 +183,7 @@ pub(crate) async fn holdings_of(db: &impl ConnectionTrait, job: JobId) -> Result
 /// Those of the database.
 pub(crate) async fn superseded(tx: &Tx, job: &Job, holdings: &[HoldingId]) -> Result<Vec<HoldingId>> {
     use entity::job::Column as Of;
-    let in_vain = [JobState::Failed, JobState::Cancelled].map(|state| state.as_str());
+    let in_vain = [JobState::Failed, JobState::Cancelled].map(JobState::as_str);
     let later = entity::job::Entity::find()
         .filter(Of::Kind.eq(job.kind.as_str()))
         .filter(Of::ClientId.eq(job.client_id.map(ClientId::uuid)))
