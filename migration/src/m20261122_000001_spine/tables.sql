@@ -460,6 +460,8 @@ CREATE TABLE job (
 CREATE INDEX job_ready ON job (priority, run_at, id) WHERE state IN ('QUEUED', 'RETRYING', 'WAITING');
 CREATE INDEX job_running ON job (worker) WHERE state = 'RUNNING';
 CREATE INDEX job_lease ON job (lease_until) WHERE state = 'RUNNING';
+-- Jobs that are over and whose remains are to be cleared away: few, among all that ever ran.
+CREATE INDEX job_uncleared ON job (finished_at) WHERE checkpoint IS NOT NULL AND finished_at IS NOT NULL;
 CREATE INDEX job_client ON job (client_id, created_at, id);
 CREATE INDEX job_created ON job (created_at, id);
 CREATE INDEX job_step ON job (step_id, created_at, id);

@@ -6,7 +6,10 @@ use crate::{
     auth::{Actor, permission::Permission},
     domain::{
         event::EventKind,
-        job::{Enqueued, Job, JobKind, JobState, NewJob, NewTarget, Plan, ProgressUnit, RetryScope, TargetState, Verb},
+        job::{
+            Enqueued, Job, JobKind, JobState, NewJob, NewTarget, Plan, ProgressUnit, RETRIED_FOR, RetryScope,
+            TargetState, Verb,
+        },
         text::Prose,
     },
     error::{Conflict, Error, Result, Violation},
@@ -160,8 +163,8 @@ pub async fn cancel(app: &App, actor: &Actor, input: Cancel) -> Result<Job> {
 /// Puts a job that is over, or waits, in the queue again with all its attempts. Targets that are done stay done.
 ///
 /// # Errors
-/// `Forbidden`; `NotFound` on `id`; `Conflict` when the job runs, is queued or succeeded, or another does the same
-/// work; `Blocked` while gates are closed; `Violation` on `targets` when none is left to be tried.
+/// `Forbidden`; `NotFound` on `id`; `Conflict` when the job runs, is queued, succeeded or ended too long ago, or
+/// another does the same work; `Blocked` while gates are closed; `Violation` on `targets` when none is left to be tried.
 pub async fn retry(app: &App, actor: &Actor, input: Retry, once: Once) -> Result<Done<Job>> {
     actor.require(Permission::JobRetry)?;
     let mut deed = app.begin(actor).await?;
@@ -170,6 +173,7 @@ pub async fn retry(app: &App, actor: &Actor, input: Retry, once: Once) -> Result
     }
     let job = store::job::get_locked(deed.tx(), &actor.scope, input.id, "id").await?;
     job.state.after(Verb::Restart)?;
+    in_time(&deed, &job)?;
     still_open(&deed, &job).await?;
     reset_targets(&deed, &job, input.scope).await?;
     store::job::restart(deed.tx(), job.id, job.state).await?;
@@ -179,6 +183,14 @@ pub async fn retry(app: &App, actor: &Actor, input: Retry, once: Once) -> Result
     let job = store::job::get_locked(deed.tx(), &actor.scope, job.id, "id").await?;
     deed.commit().await?;
     Ok(Done::now(job))
+}
+
+/// What the job left for another run may have been cleared away since.
+fn in_time(deed: &Deed<'_>, job: &Job) -> Result<()> {
+    if job.finished_at.is_some_and(|ended| ended + RETRIED_FOR <= deed.now()) {
+        return Err(conflict("This job ended more than a week ago.", "Plan it again with `jobPlan`."));
+    }
+    Ok(())
 }
 
 /// What stood open when the job was started may have closed since.
