@@ -13,6 +13,7 @@ pub use sea_orm_migration::MigratorTrait;
 
 pub mod dialect;
 mod m20261122_000001_spine;
+mod m20261123_000001_uploads;
 
 /// Every change in order.
 #[derive(Debug)]
@@ -21,6 +22,6 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_spine::Migration)]
+        vec![Box::new(m20261122_000001_spine::Migration), Box::new(m20261123_000001_uploads::Migration)]
     }
 }

@@ -49,7 +49,7 @@ pub mod step;
 pub mod user;
 
 pub use deed::Deed;
-pub use once::{Done, IdempotencyKey, Once};
+pub use once::{Done, IdempotencyKey, Once, forget_answers};
 
 /// What the application is made of. `startup` puts it together; tests put it together differently.
 #[derive(Clone)]

@@ -1,7 +1,18 @@
 //! Doing a thing once, however often it is asked for.
 
-use crate::error::{Result, Violation};
+use chrono::TimeDelta;
 
+use crate::{
+    app::App,
+    error::{Error, Result, Violation},
+    store,
+};
+
+/// How long an answer is remembered. A key that comes again later does its thing again.
+///
+/// # Source
+/// The API's rule for idempotency keys: far longer than any client keeps trying.
+const REMEMBERED_FOR: TimeDelta = TimeDelta::days(7);
 /// The fewest and the most characters of a key.
 const KEY_LEN: std::ops::RangeInclusive<usize> = 8..=128;
 
@@ -37,6 +48,15 @@ pub struct Once {
     pub key: IdempotencyKey,
     /// SHA-256 of the input as canonical JSON (RFC 8785), in hex.
     pub input_hash: String,
+}
+
+/// Forgets answers that are too old to be asked for again, `limit` at most; says how many.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget_answers(app: &App, limit: u64) -> Result<usize> {
+    let forgotten = store::idempotency::forget(app.db(), app.now() - REMEMBERED_FOR, limit).await?;
+    usize::try_from(forgotten).map_err(Error::internal)
 }
 
 /// What a deed made or started, and whether that was now or on an earlier request with the same key.

@@ -9,11 +9,12 @@ use crate::{
 const BATCH: u64 = 100;
 
 /// Ends decisions and exceptions whose time is over, each in a deed of its own with all that follows from it, and
-/// forgets announced files that never came.
+/// forgets announced files that never came and answers that nobody asks for again.
 pub(super) async fn end_due(app: &App) {
     said(app::decision::expire_due(app, BATCH).await, "decisions");
     said(app::exception::expire_due(app, BATCH).await, "exceptions");
     said(app::file::forget_overdue(app, BATCH).await, "files that never came");
+    said(app::forget_answers(app, BATCH).await, "answers to old requests");
 }
 
 fn said(ended: Result<usize>, kind: &'static str) {

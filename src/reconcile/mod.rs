@@ -11,6 +11,7 @@
 mod expiry;
 mod health;
 mod jobs;
+mod returns;
 
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ pub fn start(app: App, queue: Queue, stop: CancellationToken) -> JoinHandle<()> 
     let pause = settings.reconcile_every.min(settings.lease / 4);
     let every = settings.reconcile_every;
     let mut health = Health::new(settings.lease);
+    tokio::spawn(returns::keep_clear(app.clone(), stop.clone()));
     tokio::spawn(async move {
         let mut due = Instant::now();
         while !stop.is_cancelled() {

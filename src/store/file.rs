@@ -98,13 +98,13 @@ pub(crate) async fn load_many(db: &impl ConnectionTrait, scope: &ClientScope, id
     scoped(scope).filter(Column::Id.is_in(ids)).all(db).await?.into_iter().map(domain).collect()
 }
 
-/// Announced files that are not waited for any longer at `now`, those that waited longest first.
+/// Announced files that have not been waited for since the instant `since`, those that waited longest first.
 ///
 /// # Errors
 /// Those of the database.
-pub(crate) async fn overdue(db: &impl ConnectionTrait, now: Instant, limit: u64) -> Result<Vec<File>> {
+pub(crate) async fn overdue(db: &impl ConnectionTrait, since: Instant, limit: u64) -> Result<Vec<File>> {
     let select =
-        Entity::find().filter(Column::State.eq(FileState::Pending.as_str())).filter(Column::ExpiresAt.lte(now));
+        Entity::find().filter(Column::State.eq(FileState::Pending.as_str())).filter(Column::ExpiresAt.lte(since));
     select.order_by_asc(Column::ExpiresAt).limit(limit).all(db).await?.into_iter().map(domain).collect()
 }
 

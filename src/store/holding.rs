@@ -174,6 +174,19 @@ pub(crate) async fn of_clients(
     pages.into_iter().map(|(client, page)| Ok((client.into(), page.try_map(domain)?))).collect()
 }
 
+/// Every holding that matches, oldest first, however many there are: for a filter that leaves few.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn all(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    filter: &HoldingFilter,
+) -> Result<Vec<Holding>> {
+    let select = select(scope, filter).order_by_asc(Column::CreatedAt).order_by_asc(Column::Id);
+    select.all(db).await?.into_iter().map(domain).collect()
+}
+
 /// Every line of a client's ledger that stands between it and a conclusion, oldest first, up to 1,000.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use crate::{
     clock::Instant,
     error::{Error, Result},
     ids::ActorId,
-    store::Tx,
+    store::{Db, Tx, dialect::Dialect},
 };
 
 /// One caller's key for one mutation.
@@ -70,4 +70,52 @@ pub(crate) async fn insert(tx: &Tx, at: Instant, request: Request, subject_id: S
     };
     entity::idempotency::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())
+}
+
+/// Forgets answers that were given before the instant `before`, the oldest `limit` at most. Gives how many.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn forget(db: &Db, before: Instant, limit: u64) -> Result<u64> {
+    let sql = "DELETE FROM idempotency WHERE (actor, mutation, key) IN \
+               (SELECT actor, mutation, key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+    let limit = i64::try_from(limit).map_err(Error::internal)?;
+    let statement = Dialect::of(db.backend()).statement(sql, [before.into(), limit.into()]);
+    Ok(db.write().execute_raw(statement).await?.rows_affected())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeDelta, TimeZone, Utc};
+
+    use super::*;
+    use crate::store::testing::on_both;
+
+    fn request(key: &str) -> Request {
+        Request { actor: ActorId::System, mutation: "clientCreate", key: key.to_owned(), input_hash: "0".to_owned() }
+    }
+
+    on_both! {
+        async fn the_oldest_answers_are_forgotten_first_and_young_ones_not_at_all(db: &Db) {
+            let now = Utc.with_ymd_and_hms(2026, 3, 2, 9, 0, 0).unwrap();
+            let tx = db.begin().await.unwrap();
+            for (key, days) in [("young", 6), ("on-the-dot", 7), ("old", 8), ("oldest", 9)] {
+                insert(&tx, now - TimeDelta::days(days), request(key), key.to_owned()).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+            let known = async || {
+                let tx = db.begin().await.unwrap();
+                let mut known = Vec::new();
+                for key in ["young", "on-the-dot", "old", "oldest"] {
+                    known.extend(find(&tx, &request(key)).await.unwrap());
+                }
+                known
+            };
+            let week = now - TimeDelta::days(7);
+            assert_eq!(forget(db, week, 1).await.unwrap(), 1);
+            assert_eq!(known().await, ["young", "on-the-dot", "old"]);
+            assert_eq!((forget(db, week, 9).await.unwrap(), forget(db, week, 9).await.unwrap()), (1, 0));
+            assert_eq!(known().await, ["young", "on-the-dot"]);
+        }
+    }
 }

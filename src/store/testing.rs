@@ -46,6 +46,9 @@ async fn template() -> String {
         include_str!("../../migration/src/m20261122_000001_spine/mod.rs"),
         include_str!("../../migration/src/m20261122_000001_spine/tables.sql"),
         include_str!("../../migration/src/m20261122_000001_spine/triggers.postgres.sql"),
+        include_str!("../../migration/src/m20261123_000001_uploads/mod.rs"),
+        include_str!("../../migration/src/m20261123_000001_uploads/file.postgres.sql"),
+        include_str!("../../migration/src/m20261123_000001_uploads/jobs.sql"),
     ];
     let digest = Sha256::digest(sources.concat());
     let name = format!("gangway_template_{}", &hex::encode(digest)[..16]);

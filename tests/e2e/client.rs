@@ -22,6 +22,19 @@ async fn create(app: &TestApp, slug: &str, key: &str) -> Value {
 }
 
 on_both_stacks! {
+    async fn an_answer_is_remembered_for_a_week(app) {
+        let sales = app.staff(Role::Sales);
+        let create = async || app.ask(&sales, CREATE, input("acme-dental", "first-request")).await["clientCreate"].clone();
+        let first = create().await;
+        app.pass(7 * 24 * 3_600);
+        assert_eq!(gangway::app::forget_answers(&app.app, 10).await.unwrap(), 0);
+        let again = create().await;
+        assert_eq!((&again["replayed"], &again["client"]["id"]), (&json!(true), &first["client"]["id"]));
+        app.pass(1);
+        assert_eq!(gangway::app::forget_answers(&app.app, 10).await.unwrap(), 1);
+        assert_eq!(create().await["client"], Value::Null, "the name is taken");
+    }
+
     async fn a_client_is_entered_as_a_prospect(app) {
         let created = create(&app, "acme-dental", "first-request").await;
         assert_eq!(created["userErrors"], json!([]));

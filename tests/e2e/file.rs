@@ -236,6 +236,12 @@ on_both_stacks! {
         let mut slow = file::receive(&app.app, link_id, &token).await.unwrap();
         slow.take(b"hello").await.unwrap();
         app.pass(1);
+        // Somebody may be storing it in this very moment, so its objects stay for an hour.
+        assert_eq!(refusal(&sent(&app, &technician, CREATE, input(&client, "first-request")).await).0, "CONFLICT");
+        app.pass(3_599);
+        assert_eq!(file::forget_overdue(&app.app, 10).await.unwrap(), 0);
+        assert!(folder.join("attempt").exists());
+        app.pass(1);
         assert_eq!(file::forget_overdue(&app.app, 10).await.unwrap(), 1);
         assert_eq!(file::forget_overdue(&app.app, 10).await.unwrap(), 0);
         assert!(slow.finish().await.is_err(), "whoever is still sending comes too late");

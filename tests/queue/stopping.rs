@@ -84,7 +84,7 @@ on_every_stack! {
         stack.runs(1).await;
         let worker = stack.row(long).await.worker.unwrap();
         // As if the answer to a claim, or the end of a run, had been lost in a long outage of the database.
-        let orphan = stack.order_one(&Args::default(), |new| new.delay = Duration::from_secs(3_600)).await;
+        let orphan = stack.order_one(&Args::default(), |new| new.delay = Duration::from_hours(1)).await;
         let lost = format!(
             "UPDATE job SET state = 'RUNNING', worker = '{worker}', fence = 1, attempt = 1, \
              lease_until = '2000-01-01T00:00:00.000000+00:00' WHERE state = 'QUEUED'"

@@ -71,23 +71,21 @@ CREATE TABLE api_key (
 
 CREATE TABLE file (
     id {uuid} PRIMARY KEY,
-    client_id {uuid} NOT NULL REFERENCES client (id),
+    client_id {uuid} REFERENCES client (id),
     name text NOT NULL,
-    state text NOT NULL CHECK (state IN ('PENDING', 'STORED')),
-    byte_count bigint NOT NULL CHECK (byte_count > 0),
-    -- What the uploader announced; `sha256` is what arrived.
-    announced_sha256 text,
+    state text NOT NULL CHECK (state IN ('EXPECTED', 'STORED')),
+    declared_media_type text NOT NULL,
     media_type text,
+    declared_size_bytes bigint NOT NULL,
+    size_bytes bigint,
     sha256 text,
-    storage_key text,
+    storage_key text NOT NULL,
     created_by text NOT NULL,
     created_at {instant} NOT NULL,
     expires_at {instant} NOT NULL,
-    stored_at {instant},
-    CHECK ((state = 'STORED') = (media_type IS NOT NULL AND sha256 IS NOT NULL AND storage_key IS NOT NULL
-        AND stored_at IS NOT NULL))
+    stored_at {instant}
 );
-CREATE INDEX file_pending ON file (expires_at) WHERE state = 'PENDING';
+CREATE INDEX file_expected ON file (expires_at) WHERE state = 'EXPECTED';
 
 CREATE TABLE agreement (
     id {uuid} PRIMARY KEY,
@@ -464,7 +462,6 @@ CREATE INDEX job_client ON job (client_id, created_at, id);
 CREATE INDEX job_created ON job (created_at, id);
 CREATE INDEX job_step ON job (step_id, created_at, id);
 CREATE INDEX job_plan_started ON job (plan_id);
-CREATE INDEX job_finished ON job (finished_at) WHERE finished_at IS NOT NULL;
 CREATE UNIQUE INDEX job_unique ON job (unique_key)
     WHERE unique_key IS NOT NULL AND state IN ('QUEUED', 'RUNNING', 'RETRYING', 'WAITING');
 

@@ -62,7 +62,3 @@ BEGIN
 END $$;
 CREATE TRIGGER process_version_frozen BEFORE UPDATE OR DELETE ON process_version
     FOR EACH ROW EXECUTE FUNCTION process_version_guard();
-
--- A stored file is what it is; an announced one may be forgotten.
-CREATE TRIGGER file_frozen BEFORE UPDATE OR DELETE ON file
-    FOR EACH ROW WHEN (OLD.state = 'STORED') EXECUTE FUNCTION refuse_change();

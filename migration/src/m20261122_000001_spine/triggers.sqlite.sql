@@ -53,9 +53,3 @@ WHEN OLD.state IN ('APPROVED', 'SUPERSEDED', 'RETIRED') AND (
 BEGIN SELECT RAISE(ABORT, 'an approved process version never changes'); END;
 CREATE TRIGGER process_version_no_delete BEFORE DELETE ON process_version
 BEGIN SELECT RAISE(ABORT, 'process versions are never deleted'); END;
-
--- A stored file is what it is; an announced one may be forgotten.
-CREATE TRIGGER file_no_update BEFORE UPDATE ON file WHEN OLD.state = 'STORED'
-BEGIN SELECT RAISE(ABORT, 'a stored file never changes'); END;
-CREATE TRIGGER file_no_delete BEFORE DELETE ON file WHEN OLD.state = 'STORED'
-BEGIN SELECT RAISE(ABORT, 'a stored file never changes'); END;

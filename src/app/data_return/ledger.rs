@@ -34,6 +34,10 @@ pub struct Delivered {
 /// `Violation` when one of `recipients` is no confirmed key of the client any more; `Conflict` when a holding is
 /// not open any more.
 pub async fn closing(deed: &mut Deed<'_>, job: &Job, ids: &[HoldingId], recipients: &[String]) -> Result<()> {
+    if receipt_of(deed, job).await?.is_some() {
+        // An earlier run delivered and died before it could say so: nothing is closed and nothing encrypted any more.
+        return Ok(());
+    }
     let client_id = job.client_id.ok_or_else(|| Error::internal("a data return without a client"))?;
     let keys = store::recipient_key::confirmed(deed.tx(), &deed.actor().scope, client_id).await?;
     if !recipients.iter().all(|recipient| keys.iter().any(|key| key.recipient == *recipient)) {
@@ -67,8 +71,7 @@ pub async fn given_up(deed: &mut Deed<'_>, ids: &[HoldingId]) -> Result<()> {
 /// # Errors
 /// Those of the database.
 pub async fn delivered(deed: &mut Deed<'_>, job: &Job, ids: &[HoldingId], package: &Delivered) -> Result<Certificate> {
-    let scope = deed.actor().scope.clone();
-    if let Some(earlier) = store::certificate::of_jobs(deed.tx(), &scope, &[job.id]).await?.pop() {
+    if let Some(earlier) = receipt_of(deed, job).await? {
         return Ok(earlier);
     }
     let holdings = lock(deed, ids).await?;
@@ -88,6 +91,10 @@ pub async fn delivered(deed: &mut Deed<'_>, job: &Job, ids: &[HoldingId], packag
             .with("certificate", receipt.number.as_str()),
     );
     Ok(receipt)
+}
+
+async fn receipt_of(deed: &Deed<'_>, job: &Job) -> Result<Option<Certificate>> {
+    Ok(store::certificate::of_jobs(deed.tx(), &deed.actor().scope, &[job.id]).await?.pop())
 }
 
 fn is_destroyed_later(holding: &Holding) -> bool {

@@ -4,8 +4,12 @@
 //! A holding is CLOSING from the job's first step on. Once the package was read back, a holding that is only
 //! returned is REMOVED, and the client's acknowledgement closes it; one that is destroyed afterwards stays
 //! CLOSING with its receipt. A return that failed leaves it ACTIVE.
+//!
+//! While a return is under way its spool holds the names of the client's files, and the destination encrypted
+//! parts. What is left of either once nobody can go on from it is cleared away ([`clear_ended`]).
 
 mod acknowledge;
+mod clear;
 mod ledger;
 mod plan;
 
@@ -13,10 +17,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{agreement::DataFormat, job::ReturnVerdict},
-    ids::{EngagementId, HoldingId, RecipientKeyId},
+    ids::{EngagementId, HoldingId, JobId, RecipientKeyId},
+    ports::{
+        shelves::Shelf,
+        storage::{ObjectPath, ObjectStore},
+    },
 };
 
 pub use acknowledge::{Acknowledge, Verdict, acknowledge};
+pub use clear::{clear_ended, clear_package};
 pub use ledger::{Delivered, closing, delivered, given_up};
 pub(in crate::app) use plan::{blockers, draft};
 
@@ -48,6 +57,28 @@ pub struct Args {
     pub destination: String,
     /// The public keys it is encrypted to.
     pub recipients: Vec<String>,
+}
+
+/// Name of the instructions that lie beside the parts.
+pub const RESTORE: &str = "HOW-TO-RESTORE.txt";
+
+impl Args {
+    /// The name of the package that `job` makes. Every object of it is called so up to a dot, but for
+    /// [`RESTORE`].
+    pub fn package(&self, job: JobId) -> String {
+        let id = job.to_string();
+        format!("{}-{}", self.client_slug, &id[id.len() - 12..])
+    }
+
+    /// The folder at `destination` that holds the package of `job` alone.
+    pub fn folder(&self, destination: &Shelf<dyn ObjectStore>, job: JobId) -> ObjectPath {
+        destination.folder.join(&self.client_slug).join(job.to_string())
+    }
+}
+
+/// The folder among Gangway's `own` files in which `job` notes what it goes on from.
+pub fn spool(own: &Shelf<dyn ObjectStore>, job: JobId) -> ObjectPath {
+    own.folder.join("spool").join(job.to_string())
 }
 
 /// What the task reads of one target.

@@ -13,7 +13,7 @@ use crate::{
         client::Client,
         engagement::{Engagement, EngagementKind, EngagementState},
         gate::{self, Blocker},
-        holding::{Holding, HoldingDetails, HoldingState},
+        holding::{Holding, HoldingDetails, HoldingFilter, HoldingKind, HoldingState},
         job::{JobKind, PlannedTarget},
         recipient_key::StoredKey,
     },
@@ -24,6 +24,8 @@ use crate::{
 
 /// The key of the step that returns data, in every offboarding process.
 const STEP: &str = "data_return";
+/// The states of data that can be returned.
+const OPEN: [HoldingState; 3] = [HoldingState::Active, HoldingState::Closing, HoldingState::Resurfaced];
 /// The most holdings of one return.
 const HOLDINGS_MAX: usize = 100;
 
@@ -77,7 +79,7 @@ fn under_way(engagement: &Engagement) -> Result<()> {
 
 async fn holdings(db: &impl Reader, scope: &ClientScope, client: &Client, ids: &[HoldingId]) -> Result<Vec<Holding>> {
     let mut found = if ids.is_empty() {
-        store::holding::residuals(db, scope, client.id).await?
+        store::holding::all(db, scope, &open_data(client.id)).await?
     } else {
         store::holding::load_many(db, scope, ids).await?
     };
@@ -102,9 +104,19 @@ async fn holdings(db: &impl Reader, scope: &ClientScope, client: &Client, ids: &
     Ok(found)
 }
 
+/// The client's data that is there, whatever is to become of it.
+fn open_data(client: ClientId) -> HoldingFilter {
+    HoldingFilter {
+        client_id: Some(client),
+        kinds: vec![HoldingKind::Data],
+        states: OPEN.to_vec(),
+        ..HoldingFilter::default()
+    }
+}
+
 fn is_returnable(holding: &Holding) -> bool {
-    let is_open = matches!(holding.state, HoldingState::Active | HoldingState::Closing | HoldingState::Resurfaced);
-    is_open && matches!(&holding.details, HoldingDetails::Data(data) if data.disposition.is_returned())
+    OPEN.contains(&holding.state)
+        && matches!(&holding.details, HoldingDetails::Data(data) if data.disposition.is_returned())
 }
 
 async fn keys(db: &impl Reader, scope: &ClientScope, client: &Client, options: &Options) -> Result<Vec<StoredKey>> {

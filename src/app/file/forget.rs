@@ -1,5 +1,7 @@
 //! Announced files that never came.
 
+use chrono::TimeDelta;
+
 use super::{clear, event};
 use crate::{
     app::App,
@@ -9,16 +11,21 @@ use crate::{
     store,
 };
 
-/// Forgets announced files that are not waited for any longer, `limit` at most, together with what attempts to send
+/// A file is forgotten so much later than it is waited for. The deed that stores one judges the time at its
+/// beginning, so one that began just before the end may still commit a little after it, on a machine whose clock
+/// is behind ours at that; its object must be there then. An hour is longer than any deed and any such difference.
+const MARGIN: TimeDelta = TimeDelta::hours(1);
+
+/// Forgets announced files that have not been waited for any longer since an hour, `limit` at most, together with what attempts to send
 /// them left in the store; says how many. One whose traces cannot be removed now is left for the next time.
 ///
 /// # Errors
 /// Those of the database; what was forgotten before the error stays so.
 pub async fn forget_overdue(app: &App, limit: u64) -> Result<usize> {
     let mut forgotten = 0;
-    for file in store::file::overdue(app.db().read(), app.now(), limit).await? {
-        // The store first: once the row is gone, nobody knows where to look. A file whose time is over is not
-        // stored any more, whoever is still sending it.
+    for file in store::file::overdue(app.db().read(), app.now() - MARGIN, limit).await? {
+        // The store first: once the row is gone, nobody knows where to look. A file whose time is over by the
+        // margin is not stored any more, whoever is still sending it.
         match clear(app, &file, None).await {
             Ok(()) => forgotten += usize::from(forget(app, &file).await?),
             Err(error) => {

@@ -7,8 +7,6 @@
 //!
 //! Deliberately absent: changing and removing a stored file.
 
-use futures_util::TryStreamExt;
-
 use crate::{
     app::{App, Deed, Done, Once, rows::refuse_secret},
     auth::{
@@ -24,7 +22,7 @@ use crate::{
     ids::{ClientId, FileId},
     ports::{
         shelves::Shelf,
-        storage::{EntryKind, FaultKind, Listed, ObjectPath, ObjectStore},
+        storage::{self, ObjectPath, ObjectStore},
     },
     store,
 };
@@ -84,6 +82,7 @@ pub async fn announce(app: &App, actor: &Actor, input: Announce, once: Once) -> 
     let mut deed = app.begin(actor).await?;
     if let Some(id) = deed.replayed(once).await? {
         let file = store::file::load_many(deed.tx(), &actor.scope, &[id]).await?.pop();
+        let file = file.filter(|file| file.arrival.is_some() || file.is_awaited(deed.now()));
         return Ok(Done::earlier(place(app, file.ok_or_else(forgotten)?, deed.now())));
     }
     let client = store::client::find(deed.tx(), &actor.scope, input.client_id).await?;
@@ -122,7 +121,7 @@ fn check_size(app: &App, byte_count: i64) -> Result<u64> {
 
 fn forgotten() -> Error {
     Error::Conflict(Conflict::State {
-        message: "The file that this request announced never came and was forgotten.".to_owned(),
+        message: "The file that this request announced never came and is not waited for any longer.".to_owned(),
         remedy: Some("Announce it again with a new idempotencyKey.".to_owned()),
     })
 }
@@ -189,28 +188,8 @@ fn folder(app: &App, file: &File) -> ObjectPath {
 /// # Errors
 /// Those of the store.
 async fn clear(app: &App, file: &File, keep: Option<&ObjectPath>) -> Result<()> {
-    let (store, folder) = (&shelf(app).store, folder(app, file));
-    let mut pages = store.list(&folder);
-    let mut found = Vec::new();
-    loop {
-        match pages.try_next().await {
-            Ok(Some(page)) => found.extend(page),
-            Ok(None) => break,
-            // Nothing was ever sent.
-            Err(fault) if fault.kind == FaultKind::NotFound => break,
-            Err(fault) => return Err(fault.into()),
-        }
-    }
-    for listed in found {
-        if let Listed::Entry(entry) = listed
-            && entry.kind == EntryKind::File
-            && Some(&entry.path) != keep
-        {
-            store.delete(&entry.path).await?;
-        }
-    }
-    store.sweep(&folder).await?;
-    Ok(())
+    let goes = |path: &ObjectPath| Some(path) != keep;
+    Ok(storage::clear(shelf(app).store.as_ref(), &folder(app, file), goes).await?)
 }
 
 fn event(kind: EventKind, file: &File, what: &str) -> NewEvent {

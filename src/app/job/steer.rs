@@ -160,8 +160,8 @@ pub async fn cancel(app: &App, actor: &Actor, input: Cancel) -> Result<Job> {
 /// Puts a job that is over, or waits, in the queue again with all its attempts. Targets that are done stay done.
 ///
 /// # Errors
-/// `Forbidden`; `NotFound` on `id`; `Conflict` when the job runs, is queued or succeeded, or another does the same
-/// work; `Blocked` while gates are closed; `Violation` on `targets` when none is left to be tried.
+/// `Forbidden`; `NotFound` on `id`; `Conflict` when the job runs, is queued, succeeded or ended too long ago, or
+/// another does the same work; `Blocked` while gates are closed; `Violation` on `targets` when none is left to be tried.
 pub async fn retry(app: &App, actor: &Actor, input: Retry, once: Once) -> Result<Done<Job>> {
     actor.require(Permission::JobRetry)?;
     let mut deed = app.begin(actor).await?;
@@ -170,6 +170,7 @@ pub async fn retry(app: &App, actor: &Actor, input: Retry, once: Once) -> Result
     }
     let job = store::job::lock(deed.tx(), &actor.scope, input.id, "id").await?;
     job.state.after(Verb::Restart)?;
+    in_time(&deed, &job)?;
     still_open(&deed, &job).await?;
     reset_targets(&deed, &job, input.scope).await?;
     store::job::restart(deed.tx(), job.id, job.state).await?;
@@ -179,6 +180,14 @@ pub async fn retry(app: &App, actor: &Actor, input: Retry, once: Once) -> Result
     let job = store::job::lock(deed.tx(), &actor.scope, job.id, "id").await?;
     deed.commit().await?;
     Ok(Done::now(job))
+}
+
+/// What the job left for another run may have been cleared away since.
+fn in_time(deed: &Deed<'_>, job: &Job) -> Result<()> {
+    if !job.is_kept_at(deed.now()) {
+        return Err(conflict("This job ended more than a week ago.", "Plan it again with `jobPlan`."));
+    }
+    Ok(())
 }
 
 /// What stood open when the job was started may have closed since.

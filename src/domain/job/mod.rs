@@ -30,7 +30,7 @@ pub use self::{
     claim::{Claimant, Claimed, Enqueued, Held, Lease, Pick, Presence},
     crash::{ALONE_AFTER_CRASHES, FAILED_AFTER_CRASHES, crashed, runs_alone},
     outcome::{JobError, Outcome, RunAt, Settlement, Standing, settle},
-    plan::{PLAN_LIFETIME, Plan, PlannedTarget, RetryScope},
+    plan::{PLAN_LIFETIME, Plan, PlannedTarget, RETRIED_FOR, RetryScope},
     progress::{Meter, Progress, ProgressUnit},
     retry::{BACKOFF_BASE, BACKOFF_CAP, BACKOFF_FLOOR, backoff},
     state::{JobState, Verb},
@@ -261,4 +261,11 @@ pub struct Job {
     pub started_at: Option<DateTime<Utc>>,
     /// When it reached its end.
     pub finished_at: Option<DateTime<Utc>>,
+}
+
+impl Job {
+    /// Whether what it left for another run is kept at `now`: always while it is live, and for a while after.
+    pub fn is_kept_at(&self, now: DateTime<Utc>) -> bool {
+        self.finished_at.is_none_or(|ended| now < ended + RETRIED_FOR)
+    }
 }

@@ -14,6 +14,13 @@ use crate::ids::{ActorId, ClientId, EngagementId, HoldingId, JobPlanId, StepId};
 /// sleep on it.
 pub const PLAN_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
+/// How long a job that is over may be tried again. After that it is planned anew, so what it left for another
+/// run can be cleared away.
+///
+/// # Source
+/// House decision: whoever comes back from a week's leave still finds the job as it was.
+pub const RETRIED_FOR: TimeDelta = TimeDelta::days(7);
+
 words! {
     /// Which targets of a job are tried again.
     RetryScope {

@@ -4,6 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
 use crate::{
     auth::{Actor, permission::Permission},
+    clock::Instant,
     domain::{
         job::{self, JobKind, JobState, TargetState, Verb},
         page::{Key, Keyed, Page},
@@ -81,13 +82,13 @@ pub struct JobPermissions {
 }
 
 impl JobPermissions {
-    fn of(actor: &Actor, job: &job::Job) -> Self {
+    fn of(actor: &Actor, job: &job::Job, now: Instant) -> Self {
         let may = |permission, verb| actor.may(permission) && job.state.after(verb).is_ok();
         let is_unjudged = job.result.as_ref().is_some_and(|result| result["verdict"].is_null());
         let is_returned = job.kind == JobKind::DataReturn && job.state == JobState::Succeeded && is_unjudged;
         Self {
             cancel: may(Permission::JobCancel, Verb::Cancel),
-            retry: may(Permission::JobRetry, Verb::Restart),
+            retry: may(Permission::JobRetry, Verb::Restart) && job.is_kept_at(now),
             acknowledge: is_returned && actor.may(Permission::DataReturnAcknowledge),
         }
     }
@@ -236,7 +237,7 @@ impl Job {
 
     /// What the caller may do with it now.
     async fn viewer_can(&self, ctx: &Context<'_>) -> async_graphql::Result<JobPermissions> {
-        Ok(JobPermissions::of(ctx.actor()?, &self.0))
+        Ok(JobPermissions::of(ctx.actor()?, &self.0, ctx.app().now()))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Why a data return stopped.
 
 use crate::{
+    domain::job::JobError,
     error::{Error, Violation},
-    ports::storage::Fault,
+    ports::storage::{Fault, FaultKind},
 };
 
 /// Why a data return stopped before its end.
@@ -38,6 +39,82 @@ pub enum ReturnError {
 /// The result of a stage.
 pub(super) type Result<T, E = ReturnError> = std::result::Result<T, E>;
 
+impl ReturnError {
+    /// What a person is told of an error that another attempt would only meet again; `None` when it may pass.
+    ///
+    /// The code of a store's refusal is the store's part in the return and the kind of the fault:
+    /// `SOURCE_NOT_FOUND`, `DESTINATION_AUTH`.
+    pub(super) fn refusal(&self) -> Option<JobError> {
+        let (part, subject, fault) = match self {
+            Self::Source(fault) => ("SOURCE", "The source", fault),
+            Self::Destination(fault) => ("DESTINATION", "The destination", fault),
+            Self::Spool(fault) => ("SPOOL", "Gangway's own store", fault),
+            Self::Mismatch { name, message } => {
+                let remedy = "Look at the destination, then retry the job: everything is sent anew.";
+                return Some(refused("INTEGRITY_MISMATCH".to_owned(), format!("{name}: {message}"), remedy));
+            }
+            Self::Order(_)
+            | Self::Cancelled
+            | Self::Checkpoint(_)
+            | Self::PlanChanged
+            | Self::Broken(_)
+            | Self::Interrupted => return None,
+        };
+        let (happened, remedy) = refusing(fault)?;
+        Some(refused(format!("{part}_{}", fault.kind), format!("{subject} {happened}."), remedy))
+    }
+
+    /// Whether what earlier runs kept is no longer true, so that going on from it would fail again for ever.
+    pub(super) fn spoils_the_checkpoint(&self) -> bool {
+        match self {
+            Self::Mismatch { .. } | Self::PlanChanged => true,
+            Self::Spool(fault) => fault.kind == FaultKind::NotFound,
+            Self::Order(_)
+            | Self::Cancelled
+            | Self::Source(_)
+            | Self::Destination(_)
+            | Self::Checkpoint(_)
+            | Self::Broken(_)
+            | Self::Interrupted => false,
+        }
+    }
+}
+
+fn refused(code: String, message: String, remedy: &str) -> JobError {
+    JobError { code, message, is_retryable: false, remedy: Some(remedy.to_owned()) }
+}
+
+/// What a store that will not change its mind did, and what a person can do about it; `None` when it may. The
+/// fault's detail is for the log alone.
+fn refusing(fault: &Fault) -> Option<(String, &'static str)> {
+    let at = if fault.place.is_empty() { String::new() } else { format!(" at `{}`", fault.place) };
+    Some(match fault.kind {
+        // Both say where: a source refuses like this as a whole, so the place is a folder and never a file of
+        // the client's.
+        FaultKind::NotFound => (
+            format!("has nothing{at}"),
+            "Put it back and retry the job, or plan the return again with a place that is there.",
+        ),
+        FaultKind::Forbidden => {
+            (format!("does not let Gangway in{at}"), "Give Gangway's account the right to it, then retry the job.")
+        }
+        FaultKind::Auth => (
+            "does not accept Gangway's credentials".to_owned(),
+            "Configure valid ones and see that the clock is right, then retry the job.",
+        ),
+        FaultKind::Unsupported => {
+            ("cannot do what a return needs".to_owned(), "Plan the return again with another place.")
+        }
+        FaultKind::Permanent => (
+            "failed in a way that does not pass".to_owned(),
+            "Have whoever runs it look at it, with what Gangway's log says of this job, then retry the job.",
+        ),
+        FaultKind::Transient | FaultKind::RateLimited | FaultKind::Conflict | FaultKind::Lied | FaultKind::Full => {
+            return None;
+        }
+    })
+}
+
 impl From<ReturnError> for Error {
     fn from(error: ReturnError) -> Self {
         match error {
@@ -49,6 +126,46 @@ impl From<ReturnError> for Error {
             ReturnError::Broken(what) => Self::internal(what),
             ReturnError::Cancelled => Self::state("The return was cancelled."),
             ReturnError::Interrupted => Self::internal("a stage of the return stopped without a reason"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_that_will_stand_has_a_code_a_sentence_and_a_remedy_and_all_else_is_tried_again() {
+        use FaultKind::{Auth, Forbidden, NotFound, Permanent, Unsupported};
+        for kind in FaultKind::ALL {
+            let fault = || Fault::new(*kind, "list", "acme", "AKIA0123 of 10.0.0.7");
+            let parts = [
+                ("SOURCE", ReturnError::Source(fault())),
+                ("DESTINATION", ReturnError::Destination(fault())),
+                ("SPOOL", ReturnError::Spool(fault())),
+            ];
+            for (part, error) in parts {
+                let stands = matches!(kind, Auth | Forbidden | NotFound | Permanent | Unsupported);
+                let refusal = error.refusal();
+                assert_eq!(refusal.is_some(), stands, "{kind}");
+                let Some(JobError { code, message, is_retryable, remedy }) = refusal else { continue };
+                assert_eq!((code, is_retryable), (format!("{part}_{kind}"), false));
+                assert!(message.ends_with('.') && remedy.is_some_and(|text| text.ends_with('.')), "{message}");
+                assert!(!message.contains("AKIA"), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_was_kept_and_is_no_longer_true_is_thrown_away() {
+        let spool = |kind| ReturnError::Spool(Fault::new(kind, "open", "spool", "gone"));
+        let mismatch = ReturnError::Mismatch { name: "part".to_owned(), message: "It differs.".to_owned() };
+        for error in [mismatch, ReturnError::PlanChanged, spool(FaultKind::NotFound)] {
+            assert!(error.spoils_the_checkpoint(), "{error:?}");
+        }
+        let source = ReturnError::Source(Fault::new(FaultKind::NotFound, "list", "acme", "gone"));
+        for error in [source, spool(FaultKind::Transient), ReturnError::Cancelled, ReturnError::Interrupted] {
+            assert!(!error.spoils_the_checkpoint(), "{error:?}");
         }
     }
 }

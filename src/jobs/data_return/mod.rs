@@ -67,6 +67,6 @@ pub use inside::verify_deeply;
 pub use inventory::{Frozen, freeze};
 pub use order::{Format, Order, Place, Slug, Source};
 pub use package::Package;
-pub use run::{discard, pack};
+pub use run::pack;
 pub use task::ReturnTask;
 pub use verify::verify;

@@ -18,7 +18,7 @@ use super::{
     order::{Format, Order, Slug},
     tally::Tally,
 };
-use crate::domain::recipient_key::RecipientKey;
+use crate::{app::data_return::RESTORE, domain::recipient_key::RecipientKey};
 
 /// The format of the package manifest.
 const MANIFEST_FORMAT: &str = "gangway.data-return/1";
@@ -112,9 +112,6 @@ pub(super) async fn describe(order: &Order, frozen: &Frozen, checkpoint: &Checkp
     }
     Ok(Package { manifest, digest })
 }
-
-/// Name of the instructions.
-pub const RESTORE: &str = "HOW-TO-RESTORE.txt";
 
 /// Name of the package manifest of `order`.
 pub fn manifest_name(order: &Order) -> String {

@@ -140,25 +140,6 @@ async fn clear_unfinished(order: &Order, finished: u32) -> Result<()> {
     Ok(())
 }
 
-/// Takes away everything this return has put at the destination and in the spool. For a return that was
-/// cancelled for good.
-///
-/// # Errors
-/// `Destination`, `Spool`.
-pub async fn discard(order: &Order) -> Result<()> {
-    clear_unfinished(order, 0).await?;
-    for path in names_at(order).await? {
-        order.destination.store.delete(&path).await.map_err(ReturnError::Destination)?;
-    }
-    let instructions = order.destination.at(package::RESTORE);
-    order.destination.store.delete(&instructions).await.map_err(ReturnError::Destination)?;
-    let spooled = paths_in(&order.spool).await.map_err(ReturnError::Spool)?;
-    for path in spooled {
-        order.spool.store.delete(&path).await.map_err(ReturnError::Spool)?;
-    }
-    Ok(())
-}
-
 /// What lies at the destination under a name of this package.
 async fn names_at(order: &Order) -> Result<Vec<ObjectPath>> {
     let mut paths = paths_in(&order.destination).await.map_err(ReturnError::Destination)?;

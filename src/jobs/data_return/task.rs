@@ -4,7 +4,9 @@
 //! being closed; (2) the inventory is frozen, once, and kept in the checkpoint; (3) parts are packed and sent,
 //! each durable before the checkpoint that counts it; (4) everything is read back; (5) the receipt is signed
 //! and the ledger moved, once for a job; (6) every target says so. A run that finds a checkpoint goes on
-//! behind it. Whatever ends the job without success gives the holdings back to the ledger (`app::job`).
+//! behind it, unless the run before found that it is not true any more and emptied it. Whatever ends the job
+//! without success gives the holdings back to the ledger (`app::job`); what the return left behind is cleared
+//! away later (`app::data_return`).
 
 use std::sync::Arc;
 
@@ -52,11 +54,12 @@ impl ReturnTask {
     }
 }
 
-/// What a run leaves for the next one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// What a run leaves for the next one. An empty one has it begin anew, and says that something of this return
+/// may lie in the spool and at the destination: `app::data_return` looks for that once the job is over.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 struct Mark {
-    frozen: Frozen,
+    frozen: Option<Frozen>,
     engine: Option<Checkpoint>,
 }
 
@@ -79,7 +82,7 @@ impl Task for ReturnTask {
         step_all(context, &targets, TargetVerb::Start, &Report::default()).await?;
         match self.deliver(context, &order, &targets).await {
             Ok(package) => finish(context, &order, &targets, &ids, &package).await,
-            Err(error) => stop(context, error),
+            Err(error) => stop(context, error).await,
         }
     }
 }
@@ -87,7 +90,6 @@ impl Task for ReturnTask {
 impl ReturnTask {
     fn order(&self, context: &TaskContext, details: &[TargetDetails]) -> Result<Order> {
         let (job, args) = (context.job(), context.args::<Args>()?);
-        let id = job.id.to_string();
         let gone = |what: &str| Error::violation("location", format!("The place `{what}` is not configured any more."));
         let sources = details.iter().map(|target| {
             let shelf = self.shelves.sources.get(&target.store).ok_or_else(|| gone(&target.store))?;
@@ -98,20 +100,17 @@ impl ReturnTask {
         let own = &self.shelves.own;
         let recipients = args.recipients.iter().map(|key| key.parse::<RecipientKey>());
         Ok(Order {
-            name: format!("{}-{}", args.client_slug, &id[id.len() - 12..]).parse::<Slug>()?,
+            name: args.package(job.id).parse::<Slug>()?,
             sources: sources.collect::<Result<_>>()?,
             format: format(args.format)?,
             recipients: recipients.collect::<Result<_, _>>().map_err(|invalid| at("recipients", invalid))?,
-            destination: Place {
-                store: Arc::clone(&destination.store),
-                folder: destination.folder.join(&args.client_slug).join(&id),
-            },
-            spool: Place { store: Arc::clone(&own.store), folder: own.folder.join("spool").join(&id) },
+            destination: Place { store: Arc::clone(&destination.store), folder: args.folder(destination, job.id) },
+            spool: Place { store: Arc::clone(&own.store), folder: data_return::spool(own, job.id) },
             part_bytes: PART_BYTES,
             workers: LANES,
             about: About {
                 source_organization: "Gangway".to_owned(),
-                external_identifier: id,
+                external_identifier: job.id.to_string(),
                 external_description: format!("Data returned to {}", args.client_name),
                 bagged_on: job.created_at.date_naive(),
             },
@@ -126,24 +125,30 @@ impl ReturnTask {
     ) -> Result<Package, ReturnError> {
         let cancel = context.signals().cancel.child_token();
         let _stopping = stop_with(context, &cancel);
-        let mark: Option<Mark> = context.checkpoint();
-        let quiet = watch(context, None, &cancel);
-        let frozen = match &mark {
-            Some(mark) => mark.frozen.clone(),
-            None => freeze(order, &quiet).await?,
+        let mark: Mark = context.checkpoint().unwrap_or_default();
+        let frozen = match mark.frozen {
+            Some(frozen) => frozen,
+            None => frozen(context, order, &cancel).await?,
         };
-        let begun = Mark { frozen: frozen.clone(), engine: mark.and_then(|mark| mark.engine) };
-        context.save_checkpoint(&begun).await.map_err(ReturnError::Checkpoint)?;
         context.progress().update(|progress| {
             progress.total = Some(frozen.tally.files);
             progress.bytes_total = Some(frozen.tally.bytes);
         });
         let watch = watch(context, Some(frozen.clone()), &cancel);
-        let package = pack(order, &frozen, begun.engine, &watch).await?;
+        let package = pack(order, &frozen, mark.engine, &watch).await?;
         step_all(context, targets, TargetVerb::Verify, &Report::default()).await.map_err(ReturnError::Checkpoint)?;
         verify(order, &package, &watch).await?;
         Ok(package)
     }
+}
+
+/// Step 2. The mark stands before anything of the return does.
+async fn frozen(context: &TaskContext, order: &Order, cancel: &CancellationToken) -> Result<Frozen, ReturnError> {
+    context.save_checkpoint(&Mark::default()).await.map_err(ReturnError::Checkpoint)?;
+    let frozen = freeze(order, &watch(context, None, cancel)).await?;
+    let begun = Mark { frozen: Some(frozen.clone()), engine: None };
+    context.save_checkpoint(&begun).await.map_err(ReturnError::Checkpoint)?;
+    Ok(frozen)
 }
 
 fn details(target: &Target) -> Result<TargetDetails> {
@@ -185,7 +190,7 @@ async fn finish(
     Ok(Outcome::Done(Some(result)))
 }
 
-/// Something could not be returned whole. A retry has to look at the sources again, so it finds no checkpoint.
+/// Something could not be returned whole. A retry has to look at the sources again, so it begins anew.
 async fn give_in(
     context: &TaskContext,
     targets: &[Target],
@@ -193,7 +198,7 @@ async fn give_in(
     error: JobError,
 ) -> Result<Outcome> {
     step_all(context, targets, TargetVerb::Fail, &Report { error: Some(error.clone()), ..Report::default() }).await?;
-    context.save_checkpoint(&serde_json::Value::Null).await?;
+    context.save_checkpoint(&Mark::default()).await?;
     Ok(Outcome::Partial(Some(result), error))
 }
 
@@ -232,22 +237,18 @@ fn summary(context: &TaskContext, order: &Order, package: &Package) -> Result<Su
 }
 
 /// What a run that did not reach its end means. What can be tried again keeps its checkpoint.
-fn stop(context: &TaskContext, error: ReturnError) -> Result<Outcome> {
-    let outcome = match error {
-        ReturnError::Cancelled => match context.signals().should_stop() {
-            Some(Outcome::HandBack) | None => return Ok(Outcome::HandBack),
-            Some(outcome) => outcome,
-        },
-        ReturnError::Checkpoint(error) => return Err(error),
-        ReturnError::Mismatch { name, message } => Outcome::Fail(JobError {
-            code: "INTEGRITY_MISMATCH".to_owned(),
-            message: format!("{name}: {message}"),
-            is_retryable: false,
-            remedy: Some("Look at the destination, then retry the job.".to_owned()),
-        }),
-        other => return Err(other.into()),
-    };
-    Ok(outcome)
+async fn stop(context: &TaskContext, error: ReturnError) -> Result<Outcome> {
+    if error.spoils_the_checkpoint() {
+        context.save_checkpoint(&Mark::default()).await?;
+    }
+    if let Some(refusal) = error.refusal() {
+        tracing::warn!(error = Error::from(error).describe(), "the return was refused");
+        return Ok(Outcome::Fail(refusal));
+    }
+    match error {
+        ReturnError::Cancelled => Ok(context.signals().should_stop().unwrap_or(Outcome::HandBack)),
+        other => Err(other.into()),
+    }
 }
 
 /// Cancels the engine when the worker drains or loses the job, too.
@@ -284,7 +285,7 @@ impl CheckpointSink for Row {
 
     async fn save(&self, checkpoint: &Checkpoint, _part: &PartRecord) -> Result<()> {
         let Some(frozen) = self.frozen.clone() else { return Ok(()) };
-        self.keeper.save(&Mark { frozen, engine: Some(checkpoint.clone()) }).await
+        self.keeper.save(&Mark { frozen: Some(frozen), engine: Some(checkpoint.clone()) }).await
     }
 }
 

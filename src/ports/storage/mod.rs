@@ -14,7 +14,7 @@ use std::{ops::Range, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures_util::stream::BoxStream;
+use futures_util::{TryStreamExt, stream::BoxStream};
 use secrecy::SecretString;
 
 pub use fault::{Fault, FaultKind};
@@ -270,6 +270,38 @@ pub trait ObjectStore: ObjectSource {
     fn sign_download(&self, _path: &ObjectPath, _expires_in: Duration) -> Option<SignedRequest> {
         None
     }
+}
+
+/// Takes away the files below `folder` that `go`, and what interrupted uploads into it left. That nothing was
+/// there is success.
+///
+/// # Errors
+/// As [`ObjectStore::delete`].
+pub async fn clear(
+    store: &dyn ObjectStore,
+    folder: &ObjectPath,
+    go: impl Fn(&ObjectPath) -> bool + Send,
+) -> Result<()> {
+    let mut pages = store.list(folder);
+    let mut found = Vec::new();
+    loop {
+        match pages.try_next().await {
+            Ok(Some(page)) => found.extend(page),
+            Ok(None) => break,
+            // The folder is made by the first write.
+            Err(fault) if fault.kind == FaultKind::NotFound => break,
+            Err(fault) => return Err(fault),
+        }
+    }
+    for listed in found {
+        if let Listed::Entry(Entry { path, kind: EntryKind::File, .. }) = listed
+            && go(&path)
+        {
+            store.delete(&path).await?;
+        }
+    }
+    store.sweep(folder).await?;
+    Ok(())
 }
 
 /// Size of the file a write test leaves for a moment.

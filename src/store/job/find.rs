@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use entity::job::{Column, Entity};
 
 use super::job;
 use crate::{
     auth::ClientScope,
+    clock::Instant,
     domain::{
-        job::{Job, JobFilter, JobOrder},
+        job::{Job, JobFilter, JobKind, JobOrder, JobState},
         page::{Page, Window},
     },
     error::{Error, Result},
@@ -144,4 +145,21 @@ pub(crate) async fn of_plan(db: &impl ConnectionTrait, plan: JobPlanId) -> Resul
     let select = Entity::find().select_only().column(Column::Id).filter(Column::PlanId.eq(plan.uuid()));
     let id = select.order_by_asc(Column::CreatedAt).into_tuple::<uuid::Uuid>().one(db).await?;
     Ok(id.map(Into::into))
+}
+
+/// Jobs of `kind` that are over for good, because they succeeded or ended before the instant `before`, and still
+/// have a checkpoint: those that ended last first, so that one which cannot be cleared keeps nobody waiting.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn uncleared(
+    db: &impl ConnectionTrait,
+    kind: JobKind,
+    before: Instant,
+    limit: u64,
+) -> Result<Vec<Job>> {
+    let is_final = Column::State.eq(JobState::Succeeded.as_str()).or(Column::FinishedAt.lt(before));
+    let select = Entity::find().filter(Column::Kind.eq(kind.as_str())).filter(is_final);
+    let select = select.filter(Column::Checkpoint.is_not_null()).filter(Column::FinishedAt.is_not_null());
+    select.order_by_desc(Column::FinishedAt).limit(limit).all(db).await?.into_iter().map(job).collect()
 }

@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     ids::JobId,
     store::{
-        Tx,
+        Db, Tx,
         dialect::{Dialect, millis},
         is_taken, to_json,
     },
@@ -117,6 +117,16 @@ pub(crate) async fn restart(tx: &Tx, id: JobId, from: JobState) -> Result<()> {
         Err(error) if is_taken(&error) => Err(Error::state("Another job does the same work already.")),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Empties the checkpoint of a job that is over: nothing that it left is there any more.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn cleared(db: &Db, id: JobId) -> Result<()> {
+    let sql = "UPDATE job SET checkpoint = NULL WHERE id = $1 AND finished_at IS NOT NULL";
+    db.write().execute_raw(Dialect::of(db.backend()).statement(sql, [id.uuid().into()])).await?;
+    Ok(())
 }
 
 /// The caller has locked the row, so its state cannot have changed.

@@ -187,7 +187,9 @@ pub(crate) async fn superseded(tx: &Tx, job: &Job, holdings: &[HoldingId]) -> Re
     let later = entity::job::Entity::find()
         .filter(Of::Kind.eq(job.kind.as_str()))
         .filter(Of::ClientId.eq(job.client_id.map(ClientId::uuid)))
-        .filter(Of::CreatedAt.gt(job.created_at))
+        .filter(Of::CreatedAt.gte(job.created_at))
+        // Of two that were ordered in the same instant, the ids tell which came first.
+        .filter(Of::Id.gt(job.id.uuid()))
         .filter(Of::State.is_not_in(in_vain));
     let select = Entity::find()
         .filter(Column::HoldingId.is_in(holdings.iter().map(|id| id.uuid())))

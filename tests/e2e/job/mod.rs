@@ -1,11 +1,23 @@
 //! Jobs through GraphQL, on the example of a data return: real files, a real worker, a real package.
 
+mod clearing;
+mod faults;
 mod live;
+mod meddled;
 mod plan;
 mod returned;
 mod steer;
 
-use std::{collections::BTreeMap, io::Read, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use age::{secrecy::ExposeSecret, x25519::Identity};
 use async_graphql::{Request, Variables};
@@ -211,6 +223,55 @@ impl Site {
         std::fs::write(self.home.path().join("data/acme").join(name), content).unwrap();
     }
 
+    /// From now on the site has other places.
+    fn change_shelves(&mut self, change: impl FnOnce(&mut Shelves)) {
+        let mut parts = self.test.app.parts().clone();
+        change(&mut parts.shelves);
+        self.test.app = App::new(parts);
+    }
+
+    /// The first part that is read back has changed on the destination's disk.
+    fn damage_a_part(&mut self) {
+        let (returns, is_done) = (self.returns(), AtomicBool::new(false));
+        self.change_shelves(|shelves| {
+            let damaged = meddled::meddled(&shelves.destinations["returns"], move |path| {
+                let file = returns.join(path.as_utf8().unwrap());
+                if path.as_bytes().ends_with(b".age") && !is_done.swap(true, Ordering::SeqCst) {
+                    let mut bytes = std::fs::read(&file).unwrap();
+                    bytes[0] ^= 1;
+                    std::fs::write(&file, bytes).unwrap();
+                }
+                Ok(())
+            });
+            shelves.destinations.insert("returns".to_owned(), damaged);
+        });
+    }
+
+    /// Orders a job that failed again.
+    async fn retry(&self, id: &Value, key: &str) -> Value {
+        let input = json!({ "id": id, "reason": "It is mended.", "idempotencyKey": key });
+        sent(&self.test, &self.manager, RETRY, input).await
+    }
+
+    /// The files below a folder of the site, by path from there.
+    fn lying(&self, folder: &str) -> Vec<String> {
+        let root = self.home.path().join(folder);
+        let mut found = Vec::new();
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    found.push(path.strip_prefix(&root).unwrap().display().to_string());
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
     fn returns(&self) -> PathBuf {
         self.home.path().join("returns")
     }
@@ -327,7 +388,7 @@ const JOB: &str = "query($id: ID!) { job(id: $id) {
     progress { unit done total bytesDone bytesTotal fraction targets { state count } }
     targets { totalCount nodes { name state attempt holding { id } error { code } } }
     result { ... on DataReturnResult {
-        manifestDigest package location fileCount payloadBytes partCount packageBytes incompleteCount } }
+        manifestDigest package location fileCount payloadBytes partCount packageBytes incompleteCount verdict } }
     error { code message retryable remedy }
     certificate { number kind statement signature keyId note verifyCommand }
     viewerCan { cancel retry acknowledge } } }";

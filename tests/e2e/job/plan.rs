@@ -22,6 +22,22 @@ on_both_stacks! {
         assert_eq!(site.plan().await["planHash"], plan["planHash"]);
     }
 
+    async fn a_plan_finds_data_behind_any_number_of_other_lines(test) {
+        let site = Site::of(test).await;
+        let document = "mutation($input: HoldingsRegisterInput!) { holdingsRegister(input: $input) {
+            results { holding { id } } userErrors { message path } } }";
+        for batch in 0..10 {
+            let row = |n: usize| json!({ "name": format!("pc-{batch}-{n}"), "details": { "systemRecord": { "system": "PSA" } } });
+            let rows: Vec<_> = (0..100).map(row).collect();
+            let input = json!({ "clientId": site.client, "holdings": rows, "idempotencyKey": format!("records-{batch}") });
+            site.done(document, input).await;
+        }
+        let late = site.register("Late folder", "data://acme", "RETURN").await;
+        let targets = site.plan().await["targets"].clone();
+        let found = |id: &String| targets.as_array().unwrap().iter().any(|target| target["holding"]["id"] == *id);
+        assert!(targets.as_array().unwrap().len() == 2 && found(&late) && found(&site.holding), "{targets}");
+    }
+
     async fn a_plan_is_started_once(test) {
         let site = Site::of(test).await;
         let plan = site.plan().await;

@@ -181,27 +181,17 @@ on_both_stacks! {
         assert_eq!(std::fs::read_dir(site.returns()).unwrap().count(), 0, "nothing left the house");
     }
 
-    async fn a_folder_that_is_gone_fails_the_job_and_the_line_is_as_alive_as_before(test) {
+    async fn a_folder_that_is_gone_fails_the_job_at_once_and_the_line_is_as_alive_as_before(test) {
         let site = Site::of(test).await;
         std::fs::remove_dir_all(site.home.path().join("data/acme")).unwrap();
         let job = site.start("return-nothing").await;
         let working = site.work();
-        let looked = async {
-            loop {
-                let now = site.job(&job["id"]).await;
-                if ["FAILED", "PARTIAL", "RETRYING"].iter().any(|state| now["state"] == *state) {
-                    return now;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        let ended = tokio::time::timeout(LONG, looked).await.unwrap();
+        let job = site.until(&job["id"], "FAILED").await;
         working.end().await;
-        assert!(ended["error"]["message"].as_str().is_some_and(|text| !text.is_empty()), "{ended}");
-        if ended["state"] == "RETRYING" {
-            let input = json!({ "id": job["id"], "reason": "The folder is gone." });
-            assert_eq!(site.done(CANCEL, input).await["job"]["state"], "CANCELLED");
-        }
+        assert_eq!((&job["attempt"], &job["error"]["code"]), (&json!(1), &json!("SOURCE_NOT_FOUND")));
+        assert_eq!(job["error"]["message"], "The source has nothing at `acme`.");
+        assert_eq!(job["error"]["retryable"], false);
+        assert!(job["error"]["remedy"].as_str().is_some_and(|text| text.contains("retry the job")), "{job}");
         assert_eq!(site.state_of(&site.holding).await, "ACTIVE");
     }
 }

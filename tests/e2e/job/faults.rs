@@ -1,0 +1,93 @@
+//! Returns that fail, and what another try makes of them.
+
+use gangway::ports::storage::{Fault, FaultKind};
+use sea_orm::ConnectionTrait;
+use serde_json::json;
+
+use super::{meddled::meddled, *};
+use crate::support::on_both_stacks;
+
+on_both_stacks! {
+    async fn a_damaged_part_fails_the_job_and_another_try_sends_everything_anew(test) {
+        let mut site = Site::of(test).await;
+        site.damage_a_part();
+        site.write("a.txt", "first");
+        let job = site.start("damaged-part").await;
+        let working = site.work();
+        let failed = site.until(&job["id"], "FAILED").await;
+        assert_eq!((&failed["attempt"], &failed["error"]["code"]), (&json!(1), &json!("INTEGRITY_MISMATCH")));
+        assert_eq!(site.state_of(&site.holding).await, "ACTIVE");
+        assert_eq!(site.retry(&job["id"], "damaged-retry").await["userErrors"], json!([]));
+        let done = site.until(&job["id"], "SUCCEEDED").await;
+        working.end().await;
+        assert_eq!(done["result"]["fileCount"], "1");
+        assert_eq!(site.state_of(&site.holding).await, "REMOVED");
+    }
+
+    async fn another_inventory_than_the_frozen_one_fails_the_job_and_another_try_looks_anew(test) {
+        let mut site = Site::of(test).await;
+        let (own, is_done) = (site.home.path().join("own"), AtomicBool::new(false));
+        site.change_shelves(|shelves| {
+            shelves.own = meddled(&shelves.own, move |path| {
+                if path.file_name() == b"inventory.jsonl" && !is_done.swap(true, Ordering::SeqCst) {
+                    std::fs::write(own.join(path.as_utf8().unwrap()), "{}\n").unwrap();
+                }
+                Ok(())
+            });
+        });
+        site.write("a.txt", "first");
+        let job = site.start("changed-inventory").await;
+        let working = site.work();
+        let failed = site.until(&job["id"], "FAILED").await;
+        assert_eq!((&failed["attempt"], &failed["error"]["code"]), (&json!(1), &json!("PLAN_CHANGED")));
+        assert_eq!(site.retry(&job["id"], "changed-retry").await["userErrors"], json!([]));
+        site.until(&job["id"], "SUCCEEDED").await;
+        working.end().await;
+    }
+
+    async fn a_worker_that_dies_after_the_receipt_leaves_a_return_that_another_one_ends(test) {
+        let site = Site::of(test).await;
+        site.write("a.txt", "first");
+        let job = site.start("dies-late").await;
+        let working = site.work();
+        let done = site.until(&job["id"], "SUCCEEDED").await;
+        working.end().await;
+        // What such a worker leaves: the receipt and the ledger as they are, the job and its target not over.
+        let db = site.test.app.db().write().clone();
+        db.execute_unprepared("UPDATE job_target SET state = 'VERIFYING'").await.unwrap();
+        db.execute_unprepared("UPDATE job SET state = 'QUEUED', finished_at = NULL, result = NULL").await.unwrap();
+        let working = site.work();
+        let again = site.until(&job["id"], "SUCCEEDED").await;
+        working.end().await;
+        assert_eq!((&again["result"], &again["certificate"]), (&done["result"], &done["certificate"]));
+        assert_eq!(site.state_of(&site.holding).await, "REMOVED");
+    }
+
+    async fn a_refusal_fails_the_job_at_once_and_an_outage_is_tried_again(test) {
+        let mut site = Site::of(test).await;
+        let faults = [(FaultKind::Transient, None), (FaultKind::Forbidden, Some("DESTINATION_FORBIDDEN"))];
+        for (kind, code) in faults {
+            let is_done = AtomicBool::new(false);
+            site.change_shelves(|shelves| {
+                let refusing = meddled(&shelves.destinations["returns"], move |path| {
+                    if is_done.swap(true, Ordering::SeqCst) {
+                        return Ok(());
+                    }
+                    let fault = Fault::new(kind, "open", path.to_string(), "AKIA0123 says no");
+                    Err(Fault { retry_after: Some(Duration::from_millis(100)), ..fault })
+                });
+                shelves.destinations.insert("returns".to_owned(), refusing);
+            });
+            let job = site.start(&format!("refusal-{kind}")).await;
+            let working = site.work();
+            let ended = site.until(&job["id"], if code.is_some() { "FAILED" } else { "SUCCEEDED" }).await;
+            working.end().await;
+            assert_eq!(ended["attempt"], if code.is_some() { 1 } else { 2 });
+            assert_eq!(ended["error"]["code"].as_str(), code);
+            assert!(!ended.to_string().contains("AKIA"), "{ended}");
+            if code.is_none() {
+                site.holding = site.register("Second folder", "data://acme", "RETURN").await;
+            }
+        }
+    }
+}
