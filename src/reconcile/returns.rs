@@ -15,15 +15,15 @@ const EVERY: Duration = Duration::from_mins(10);
 /// Clears away what returns that are over left, until `stop`. Beside the round and not in it: taking away the
 /// parts of a large return takes minutes, in which died workers' jobs would not be rescued.
 pub(super) async fn keep_clear(app: App, stop: CancellationToken) {
-    while !stop.is_cancelled() {
+    loop {
+        select! {
+            () = sleep(EVERY) => {}
+            () = stop.cancelled() => return,
+        }
         match app::data_return::clear_ended(&app, BATCH).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "what data returns left was cleared away"),
             Err(error) => tracing::warn!(error = error.describe(), "no look for what data returns left"),
-        }
-        select! {
-            () = sleep(EVERY) => {}
-            () = stop.cancelled() => {}
         }
     }
 }
