@@ -52,8 +52,7 @@ impl Local {
     /// # Errors
     /// The log is not what the last checkpoint says it was.
     pub async fn checkpoint(&self) -> anyhow::Result<()> {
-        app::log::seal_waiting(&self.app).await.map_err(explain)?;
-        app::log::sign(&self.app).await.map(drop).map_err(explain)
+        app::log::sign_now(&self.app).await.map(drop).map_err(explain)
     }
 
     /// What ends it when it is cancelled.

@@ -14,6 +14,7 @@ use crate::{
         event::{EventKind, NewEvent},
         holding::{Holding, HoldingDetails, HoldingState},
         job::Job,
+        log::Checkpoint,
     },
     error::{Error, Result, Violation},
     ids::HoldingId,
@@ -25,6 +26,8 @@ use crate::{
 pub struct Delivered {
     /// What the job says of itself: names the package manifest by its digest.
     pub summary: Summary,
+    /// The log as it was signed before the receipt: what led to it cannot be rewritten any more.
+    pub log: Checkpoint,
 }
 
 /// The first step: the holdings are being closed from now on. Safe to repeat. The keys are looked at once more,
@@ -115,6 +118,7 @@ async fn receipt(deed: &mut Deed<'_>, job: &Job, holdings: &[Holding], package: 
         "jobId": job.id,
         "holdings": returned,
         "package": package.summary,
+        "log": { "origin": package.log.origin, "size": package.log.size, "root": package.log.root.to_string() },
         "verification": "Every part was read back from the destination and its SHA-256 compared.",
     });
     let kind = CertificateKind::DataReturnReceipt;

@@ -10,6 +10,7 @@ use crate::{
     },
     auth::{Actor, ClientScope},
     domain::{
+        agreement::DataFormat,
         client::Client,
         engagement::{Engagement, EngagementKind, EngagementState},
         gate::{self, Blocker},
@@ -143,8 +144,12 @@ fn destination(app: &App, options: &Options) -> Result<()> {
     Err(violation.remedy(format!("Name one of those that are configured: {}.", names.join(", "))).into())
 }
 
-/// The format is one that a signed service agreement names.
+/// The format is one that can be made and that a signed service agreement names.
 async fn agreed(db: &impl Reader, client: &Client, options: &Options) -> Result<()> {
+    if options.format == DataFormat::PlainMirror {
+        let violation = Violation::new("options.dataReturn.format", "A plain mirror cannot be made yet.");
+        return Err(violation.remedy("Agree on a bag with the client: BAGIT_TAR or BAGIT_TAR_ZSTD.").into());
+    }
     let terms = store::agreement::return_terms(db, client.id).await?;
     let formats = terms.map(|terms| terms.formats).unwrap_or_default();
     if formats.contains(&options.format) {

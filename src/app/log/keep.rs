@@ -72,7 +72,16 @@ pub async fn keep_sealed(app: App, ring: impl Fn(u64) + Send + Sync, stop: Cance
     }
 }
 
-/// Signs the log as it stands and gives the checkpoint; for certificates, and on a schedule.
+/// Seals what waits and signs the log: before each certificate, so that what it speaks of can be rewritten by nobody.
+///
+/// # Errors
+/// `Inconsistent` when the log is not what the last checkpoint says it was.
+pub async fn sign_now(app: &App) -> Result<SignedCheckpoint> {
+    seal_waiting(app).await?;
+    sign(app).await
+}
+
+/// Signs the log as it stands and gives the checkpoint.
 ///
 /// # Errors
 /// `Inconsistent` when the log is not what the last checkpoint says it was.

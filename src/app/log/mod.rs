@@ -20,7 +20,7 @@ mod keep;
 #[cfg(test)]
 mod tests;
 
-pub use keep::{CHECKPOINT_EVERY, keep_sealed, keep_signed, seal_waiting, sign};
+pub use keep::{CHECKPOINT_EVERY, keep_sealed, keep_signed, seal_waiting, sign, sign_now};
 
 /// One page of the events the caller may see, the oldest first.
 ///

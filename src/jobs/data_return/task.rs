@@ -24,6 +24,7 @@ use crate::{
     app::{
         data_return::{self, Args, Delivered, Summary, TargetDetails},
         job::target::Report,
+        log,
     },
     auth::Actor,
     domain::{
@@ -181,9 +182,10 @@ async fn finish(
     if !package.manifest.is_complete() {
         return give_in(context, targets, result, incomplete(summary.incomplete_count)).await;
     }
+    let log = log::sign_now(context.app()).await?.checkpoint;
     let actor = Actor::system();
     let mut deed = context.begin(&actor).await?;
-    data_return::delivered(&mut deed, context.job(), ids, &Delivered { summary }).await?;
+    data_return::delivered(&mut deed, context.job(), ids, &Delivered { summary, log }).await?;
     deed.commit().await?;
     step_all(context, targets, TargetVerb::Succeed, &Report { outcome: Some(result.clone()), ..Report::default() })
         .await?;

@@ -93,6 +93,8 @@ on_both_stacks! {
         let keys = site.test.app.parts().log_keys.verifiers();
         let text = gangway::domain::log::note::open(receipt["note"].as_str().unwrap(), &keys).unwrap();
         assert_eq!(serde_json::from_str::<Value>(text).unwrap(), receipt["statement"]);
+        let log = &receipt["statement"]["log"];
+        assert!(log["size"].as_u64().unwrap() > 5 && log["root"].as_str().is_some(), "what led to it was signed first");
         let certificates = "query($id: ID!) { engagement(id: $id) { certificates { number } } }";
         let found = site.test.ask(&site.manager, certificates, json!({ "id": site.engagement })).await;
         assert_eq!(found["engagement"]["certificates"], json!([{ "number": receipt["number"] }]));
