@@ -1,13 +1,20 @@
 # syntax=docker/dockerfile:1
 # Gangway in one image: `serve` (the default), `worker`, `migrate` and every other command.
 
+FROM node:22-bookworm-slim AS console
+WORKDIR /build
+COPY . .
+RUN sh scripts/console.sh
+
 FROM rust:1.95-bookworm AS build
 WORKDIR /build
 COPY . .
+# The image carries GraphiQL, so that it needs no address but its own.
+COPY --from=console /build/console/dist console/dist
 # The caches stay on the building machine; the binary is copied out of them because they are no part of the image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
-    cargo build --release --locked --bin gangway && cp target/release/gangway /gangway
+    cargo build --release --locked --bin gangway --features console && cp target/release/gangway /gangway
 
 FROM debian:bookworm-slim
 # Certificates for https to token issuers and object stores.
