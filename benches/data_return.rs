@@ -162,6 +162,7 @@ async fn run(out: &Path, source: &Path) -> Took {
     let store = Arc::new(LocalFiles::create(out).unwrap());
     let order = Arc::new(Order {
         name: "bench".parse().unwrap(),
+        fence: 1,
         sources: vec![Source {
             label: "files".parse().unwrap(),
             store: Arc::new(LocalFiles::open(source, Mounts::Stay).unwrap()),

@@ -210,6 +210,8 @@ words! {
         DataReturnAccepted = "data_return.accepted",
         /// A client disputed its returned data.
         DataReturnDisputed = "data_return.disputed",
+        /// What a data return left behind was taken away.
+        DataReturnCleared = "data_return.cleared",
         /// A signed statement was issued.
         CertificateIssued = "certificate.issued",
 

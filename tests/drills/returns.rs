@@ -208,7 +208,7 @@ async fn dies_in_the_middle(stack: &mut Stack) {
     stack
         .until("two parts are counted", REST, async || {
             let checkpoint = stack.row(job).await.checkpoint;
-            let parts = checkpoint.as_ref().and_then(|mark| mark["engine"]["parts"].as_u64());
+            let parts = checkpoint.as_ref().and_then(|mark| mark["begun"]["packed"]["parts"][0]["last"].as_u64());
             if parts >= Some(2) { Ok(()) } else { Err(parts) }
         })
         .await;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use gangway::{
-    app::data_return::clear_package,
+    app::data_return::{Packages, clear_packages},
     jobs::data_return::{
         Challenge, Format, Order, Phase, Position, RecipientKey, ReturnError, Slug, Source, freeze,
         line::{Line, Status},
@@ -180,7 +180,7 @@ async fn the_package_manifest_is_canonical_and_beside_the_parts() {
     let manifest = fs::read(bag.join("manifest-sha256.txt")).unwrap();
     assert_eq!(package.manifest.bag_manifest_sha256, hex::encode(<sha2::Sha256 as sha2::Digest>::digest(manifest)));
     let beside = String::from_utf8_lossy(&text).into_owned()
-        + &fs::read_to_string(bench.package().join("HOW-TO-RESTORE.txt")).unwrap();
+        + &fs::read_to_string(bench.package().join("return-1.HOW-TO-RESTORE.txt")).unwrap();
     assert!(!beside.contains("hidden") && !beside.contains("unicode"), "names a file of the client");
 }
 
@@ -230,7 +230,7 @@ async fn a_changed_inventory_is_not_packed() {
     freeze(&order, &watch).await.unwrap();
     let error = pack(&order, &frozen, None, &watch).await.unwrap_err();
     assert!(matches!(error, ReturnError::PlanChanged), "{}", why(&error));
-    assert!(!bench.package().join("return-1.part-00001.tar.zst.age").exists());
+    assert!(!bench.package().join("return-1.part-00001.1.tar.zst.age").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -301,7 +301,8 @@ async fn a_package_is_cleared_away_and_what_somebody_else_put_beside_it_stays() 
     let order = Arc::new(bench.order());
     run(&order).await;
     write(&bench.package(), "of somebody else", "stays");
-    clear_package(order.destination.store.as_ref(), &order.destination.folder, order.name.as_str()).await.unwrap();
+    let (store, folder) = (&order.destination.store, &order.destination.folder);
+    clear_packages(store.as_ref(), folder, &Packages::called("return"), |_| true).await.unwrap();
     let left: Vec<_> = fs::read_dir(bench.package()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["of somebody else"]);
 }

@@ -20,11 +20,12 @@ use gangway::{
     },
     ports::storage::{FaultKind, ObjectPath},
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{
     Bench, Recorder, as_source,
-    stores::{Flaky, Meddled},
+    stores::{Flaky, Late, Meddled},
     tools::validate_with_bagit_py,
     tree::{assert_same_files, noise, validate, write},
     why,
@@ -160,6 +161,45 @@ async fn a_worker_that_lost_its_job_lets_nothing_more_show() {
     check(&bench, &order, &frozen, recorder.last(), "by the new owner").await;
 }
 
+/// A worker that was held up right when a part was to show learns only behind it that the job is not its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_worker_lets_show_too_late_is_no_part_of_its_successors_package() {
+    let bench = Bench::new();
+    tree(&bench);
+    let plain = bench.order();
+    let (ready, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let store = Arc::new(Late { inner: plain.destination.store.clone(), ready: ready.clone(), go: go.clone() });
+    let destination = Place { store, folder: plain.destination.folder.clone() };
+    let zombie = Arc::new(Order { destination, ..plain.clone() });
+    let frozen = freeze(&zombie, &Recorder::default().watch()).await.unwrap();
+    let recorder = Recorder::refusing_after(2);
+    let packing = tokio::spawn({
+        let (zombie, frozen, watch) = (zombie.clone(), frozen.clone(), recorder.watch());
+        async move { pack(&zombie, &frozen, None, &watch).await.map(drop) }
+    });
+    ready.notified().await;
+    let successor = Arc::new(Order { fence: 3, ..(*zombie).clone() });
+    let watch = Recorder::default().watch();
+    let package = pack(&successor, &frozen, recorder.last(), &watch).await.unwrap();
+    verify(&successor, &package, &watch).await.unwrap();
+    go.notify_one();
+    assert!(matches!(packing.await.unwrap(), Err(ReturnError::Checkpoint(_))));
+    let shown = |name: &str| bench.package().join(format!("return-1.part-{name}.tar.zst.age")).exists();
+    assert_eq!((shown("00003.1"), shown("00003.3")), (true, true));
+    let intact = async |what: &str| {
+        verify(&successor, &package, &watch).await.unwrap_or_else(|error| panic!("{what}: {}", why(&error)));
+        let bag = bench.restore();
+        validate(&bag);
+        assert_same_files(&bench.source(), &bag, "files");
+    };
+    intact("a part that showed too late").await;
+    // A run between the two that is held up before it tidies up takes away nothing that its successor made.
+    let between = Arc::new(Order { fence: 2, ..plain });
+    pack(&between, &frozen, recorder.last(), &Recorder::refusing_after(0).watch()).await.unwrap_err();
+    assert!(!shown("00003.1"));
+    intact("a run that tidied up too late").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn going_on_reads_only_what_was_not_finished() {
     let bench = Bench::new();
@@ -267,7 +307,7 @@ async fn killed_again_and_again_it_still_arrives() {
             .spawn()
             .unwrap();
         let deadline = Instant::now() + Duration::from_mins(1);
-        while read().is_none_or(|last| last.parts < reached + 3) {
+        while read().is_none_or(|last| last.parts.count() < reached + 3) {
             assert!(child.try_wait().unwrap().is_none(), "round {round}: it ended before it was killed");
             assert!(Instant::now() < deadline, "round {round}: no progress");
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -275,7 +315,7 @@ async fn killed_again_and_again_it_still_arrives() {
         // SIGKILL: nothing in the process gets to tidy up.
         child.kill().unwrap();
         child.wait().unwrap();
-        let now = read().unwrap().parts;
+        let now = read().unwrap().parts.count();
         assert!(now >= reached + 3, "round {round} went back from {reached} to {now}");
         reached = now;
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use gangway::{
     adapters::s3::{S3, S3Config},
-    app::data_return::clear_package,
+    app::data_return::{Packages, clear_packages},
     jobs::data_return::{Format, Order, Place, Source, freeze, line::Status, pack, verify, verify_deeply},
     ports::storage::{
         Entry, EntryKind, FaultKind, Listed, ObjectPath, ObjectSource, ObjectStore, Span, UploadTerms, probe,
@@ -174,6 +174,12 @@ async fn what_cannot_be_is_refused_with_the_right_kind_and_no_secret() {
     let fault = absent.put(&"x".into(), Bytes::new()).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::NotFound, "{fault}");
     assert!(absent.list(&ObjectPath::ROOT).try_next().await.is_err());
+    store.put(&"folder kept empty/".into(), Bytes::new()).await.unwrap();
+    for (folder, fault) in [("no such folder", Some(FaultKind::NotFound)), ("folder kept empty", None), ("", None)] {
+        let listed = store.list(&folder.into()).try_next().await;
+        assert_eq!(listed.err().map(|fault| fault.kind), fault, "{folder}");
+    }
+    store.delete(&"folder kept empty/".into()).await.unwrap();
     let closed = S3Config { endpoint: "http://127.0.0.1:9".parse().unwrap(), ..moto.config("b") };
     let fault = S3::new(&closed).unwrap().stat(&"x".into()).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Transient);
@@ -283,6 +289,6 @@ async fn a_folder_is_returned_to_a_bucket_cut_in_the_middle_with_its_spool_in_a_
     validate_with_bagit_py(&bag);
     assert_same_files(&bench.source(), &bag, "files");
 
-    clear_package(store.as_ref(), &order.destination.folder, order.name.as_str()).await.unwrap();
+    clear_packages(store.as_ref(), &order.destination.folder, &Packages::called("return"), |_| true).await.unwrap();
     assert!(entries(&store, "").await.is_empty());
 }

@@ -52,6 +52,10 @@ async fn page(shared: &Shared, folder: &ObjectPath, token: Option<String>) -> Re
     }
     let parsed = ListObjectsV2::parse_response(&document)
         .map_err(|_error| Fault::new(FaultKind::Permanent, "list", place.as_str(), "the answer is no listing"))?;
+    // A folder in a bucket is there as long as something is in it; an empty bucket is there as well.
+    if token.is_none() && parsed.contents.is_empty() && parsed.next_continuation_token.is_none() && !folder.is_root() {
+        return Err(Fault::new(FaultKind::NotFound, "list", place, "no key begins so"));
+    }
     let next = parsed.next_continuation_token.map_or(Next::Done, Next::After);
     let listed = parsed.contents.into_iter().filter(|object| object.key != prefix);
     Ok((listed.map(|object| line(&object)).collect(), next))

@@ -6,15 +6,19 @@
 //! twice, in several processes at once, and stopped anywhere.
 //!
 //! What was delivered stays: the package of a return that is SUCCEEDED or PARTIAL is the client's. So is one with a
-//! receipt, however its job ended: the worker may have died between the receipt and the end.
+//! receipt, however its job ended: the worker may have died between the receipt and the end. And so is one that was
+//! PARTIAL until somebody ordered another try, which was cancelled before it began.
 
 use chrono::TimeDelta;
 
-use super::{Args, RESTORE, spool};
+use super::{Args, Left, Packages, spool};
 use crate::{
     app::App,
     auth::Actor,
-    domain::job::{Job, JobKind, JobState, RETRIED_FOR},
+    domain::{
+        event::{EventKind, NewEvent},
+        job::{Job, JobKind, JobState, RETRIED_FOR},
+    },
     error::{Error, Result},
     ports::storage::{self, ObjectPath, ObjectStore},
     store,
@@ -32,12 +36,10 @@ const MARGIN: TimeDelta = TimeDelta::hours(1);
 pub async fn clear_ended(app: &App, limit: u64) -> Result<usize> {
     let mut cleared = 0;
     let before = app.now() - RETRIED_FOR - MARGIN;
-    for job in store::job::uncleared(app.db().read(), JobKind::DataReturn, before, limit).await? {
-        match clear(app, &job).await {
-            Ok(()) => {
-                store::job::cleared(app.db(), job.id).await?;
-                cleared += 1;
-            }
+    for (job, checkpoint) in store::job::uncleared(app.db().read(), JobKind::DataReturn, before, limit).await? {
+        let left = store::json("job", "checkpoint", job.id, checkpoint)?;
+        match clear(app, &job, left).await {
+            Ok(()) => cleared += 1,
             Err(error) => {
                 tracing::warn!(job.id = %job.id, error = error.describe(), "what a return left is still there");
             }
@@ -46,35 +48,55 @@ pub async fn clear_ended(app: &App, limit: u64) -> Result<usize> {
     Ok(cleared)
 }
 
-async fn clear(app: &App, job: &Job) -> Result<()> {
+async fn clear(app: &App, job: &Job, left: Left) -> Result<()> {
     let shelves = &app.parts().shelves;
     storage::clear(shelves.own.store.as_ref(), &spool(&shelves.own, job.id), |_| true).await?;
-    if is_delivered(app, job).await? {
-        return Ok(());
+    let is_delivered = is_delivered(app, job, left).await?;
+    if !is_delivered {
+        let args: Args = store::json("job", "args", job.id, job.args.clone())?;
+        let destination = shelves.destinations.get(&args.destination);
+        let destination = destination.ok_or_else(|| Error::not_found("destination", "destination"))?;
+        let folder = args.folder(destination, job.id);
+        clear_packages(destination.store.as_ref(), &folder, &args.packages(job.id), |_| true).await?;
     }
-    let args: Args = store::json("job", "args", job.id, job.args.clone())?;
-    let destination = shelves.destinations.get(&args.destination);
-    let destination = destination.ok_or_else(|| Error::not_found("destination", "destination"))?;
-    let folder = args.folder(destination, job.id);
-    Ok(clear_package(destination.store.as_ref(), &folder, &args.package(job.id)).await?)
+    say(app, job, is_delivered).await
 }
 
-async fn is_delivered(app: &App, job: &Job) -> Result<bool> {
-    if matches!(job.state, JobState::Succeeded | JobState::Partial) {
+async fn is_delivered(app: &App, job: &Job, left: Left) -> Result<bool> {
+    if left.is_told_of || matches!(job.state, JobState::Succeeded | JobState::Partial) {
         return Ok(true);
     }
     Ok(!store::certificate::of_jobs(app.db().read(), &Actor::system().scope, &[job.id]).await?.is_empty())
 }
 
-/// Takes away every object of the package `name` in `folder`. Whatever else somebody put there stays.
+/// Empties the checkpoint and writes down what went. Says nothing when another process did it first.
+async fn say(app: &App, job: &Job, is_delivered: bool) -> Result<()> {
+    let actor = Actor::system();
+    let mut deed = app.begin(&actor).await?;
+    if !store::job::cleared(deed.tx(), job.id).await? {
+        return Ok(());
+    }
+    let summary = if is_delivered {
+        "Gangway's working files of the return were removed."
+    } else {
+        "Gangway's working files of the return were removed, and the unfinished package at the destination."
+    };
+    deed.record(NewEvent::new(EventKind::DataReturnCleared, job.id, summary).client(job.client_id).job(job.id));
+    deed.commit().await?;
+    Ok(())
+}
+
+/// Takes away every object in `folder` of those `packages` that `go`, judged by the fence of the run that began them.
+/// Whatever else somebody put there stays.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn clear_package(store: &dyn ObjectStore, folder: &ObjectPath, name: &str) -> storage::Result<()> {
-    let beginning = format!("{name}.");
-    let is_of_package = |path: &ObjectPath| {
-        let file = path.file_name();
-        path.parent() == *folder && (file.starts_with(beginning.as_bytes()) || file == RESTORE.as_bytes())
-    };
-    storage::clear(store, folder, is_of_package).await
+pub async fn clear_packages(
+    store: &dyn ObjectStore,
+    folder: &ObjectPath,
+    packages: &Packages,
+    go: impl Fn(i64) -> bool + Send + Sync,
+) -> storage::Result<()> {
+    let goes = |path: &ObjectPath| path.parent() == *folder && packages.beginner(path.file_name()).is_some_and(&go);
+    storage::clear(store, folder, goes).await
 }

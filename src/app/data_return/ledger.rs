@@ -33,13 +33,20 @@ pub struct Delivered {
 /// The first step: the holdings are being closed from now on. Safe to repeat. The keys are looked at once more,
 /// because one that was revoked while the job waited may be in the wrong hands.
 ///
+/// Gives what an earlier run delivered that died before it could say so: a job has one receipt, and nothing is to be
+/// closed, encrypted or sent any more.
+///
 /// # Errors
 /// `Violation` when one of `recipients` is no confirmed key of the client any more; `Conflict` when a holding is
 /// not open any more.
-pub async fn closing(deed: &mut Deed<'_>, job: &Job, ids: &[HoldingId], recipients: &[String]) -> Result<()> {
-    if receipt_of(deed, job).await?.is_some() {
-        // An earlier run delivered and died before it could say so: nothing is closed and nothing encrypted any more.
-        return Ok(());
+pub async fn closing(
+    deed: &mut Deed<'_>,
+    job: &Job,
+    ids: &[HoldingId],
+    recipients: &[String],
+) -> Result<Option<Summary>> {
+    if let Some(receipt) = store::certificate::of_jobs(deed.tx(), &deed.actor().scope, &[job.id]).await?.pop() {
+        return package_of(&receipt).map(Some);
     }
     let client_id = job.client_id.ok_or_else(|| Error::internal("a data return without a client"))?;
     let keys = store::recipient_key::confirmed(deed.tx(), &deed.actor().scope, client_id).await?;
@@ -52,7 +59,13 @@ pub async fn closing(deed: &mut Deed<'_>, job: &Job, ids: &[HoldingId], recipien
             holding::begin_closing(deed, &mut holding).await?;
         }
     }
-    Ok(())
+    Ok(None)
+}
+
+/// The package that a receipt is about.
+fn package_of(receipt: &Certificate) -> Result<Summary> {
+    let mut statement: serde_json::Value = serde_json::from_str(&receipt.statement).map_err(Error::internal)?;
+    store::json("certificate", "statement", receipt.id, statement["package"].take())
 }
 
 /// The return failed or was cancelled: the data is as alive as before. Safe to repeat.
@@ -69,14 +82,11 @@ pub async fn given_up(deed: &mut Deed<'_>, ids: &[HoldingId]) -> Result<()> {
 }
 
 /// The package lies at the destination and was read back: signs the receipt, and takes what is only
-/// returned off the provider's hands. Safe to repeat: a job has one receipt.
+/// returned off the provider's hands. Once for a job: a run that finds a receipt does not come here ([`closing`]).
 ///
 /// # Errors
 /// Those of the database.
 pub async fn delivered(deed: &mut Deed<'_>, job: &Job, ids: &[HoldingId], package: &Delivered) -> Result<Certificate> {
-    if let Some(earlier) = receipt_of(deed, job).await? {
-        return Ok(earlier);
-    }
     let holdings = lock(deed, ids).await?;
     let receipt = receipt(deed, job, &holdings, package).await?;
     for mut holding in holdings {
@@ -94,10 +104,6 @@ pub async fn delivered(deed: &mut Deed<'_>, job: &Job, ids: &[HoldingId], packag
             .with("certificate", receipt.number.as_str()),
     );
     Ok(receipt)
-}
-
-async fn receipt_of(deed: &Deed<'_>, job: &Job) -> Result<Option<Certificate>> {
-    Ok(store::certificate::of_jobs(deed.tx(), &deed.actor().scope, &[job.id]).await?.pop())
 }
 
 fn is_destroyed_later(holding: &Holding) -> bool {

@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub use acknowledge::{Acknowledge, Verdict, acknowledge};
-pub use clear::{clear_ended, clear_package};
+pub use clear::{clear_ended, clear_packages};
 pub use ledger::{Delivered, closing, delivered, given_up};
 pub(in crate::app) use plan::{blockers, draft};
 
@@ -59,18 +59,14 @@ pub struct Args {
     pub recipients: Vec<String>,
 }
 
-/// Name of the instructions that lie beside the parts.
-pub const RESTORE: &str = "HOW-TO-RESTORE.txt";
-
 impl Args {
-    /// The name of the package that `job` makes. Every object of it is called so up to a dot, but for
-    /// [`RESTORE`].
-    pub fn package(&self, job: JobId) -> String {
+    /// The names of the packages that `job` makes.
+    pub fn packages(&self, job: JobId) -> Packages {
         let id = job.to_string();
-        format!("{}-{}", self.client_slug, &id[id.len() - 12..])
+        Packages::called(format!("{}-{}", self.client_slug, &id[id.len() - 12..]))
     }
 
-    /// The folder at `destination` that holds the package of `job` alone.
+    /// The folder at `destination` that holds what `job` makes, and nothing else.
     pub fn folder(&self, destination: &Shelf<dyn ObjectStore>, job: JobId) -> ObjectPath {
         destination.folder.join(&self.client_slug).join(job.to_string())
     }
@@ -79,6 +75,37 @@ impl Args {
 /// The folder among Gangway's `own` files in which `job` notes what it goes on from.
 pub fn spool(own: &Shelf<dyn ObjectStore>, job: JobId) -> ObjectPath {
     own.folder.join("spool").join(job.to_string())
+}
+
+/// The names of the packages of one job. It makes one, and another one each time it has to begin anew; the fence of
+/// the run that began it tells them apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packages(String);
+
+impl Packages {
+    /// Packages whose names begin so.
+    pub fn called(beginning: impl Into<String>) -> Self {
+        Self(beginning.into())
+    }
+
+    /// The name of the package that the run with `fence` began. Every object of it is called so up to a dot.
+    pub fn begun_by(&self, fence: i64) -> String {
+        format!("{}-{fence}", self.0)
+    }
+
+    /// The fence of the run that began the package to which an object with this name belongs.
+    fn beginner(&self, object: &[u8]) -> Option<i64> {
+        let rest = str::from_utf8(object).ok()?.strip_prefix(&self.0)?.strip_prefix('-')?;
+        rest.split_once('.')?.0.parse().ok()
+    }
+}
+
+/// What a return keeps in its checkpoint from run to run, for others to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Left {
+    /// A package lies at the destination of which the job told: all but some files are in it.
+    pub is_told_of: bool,
 }
 
 /// What the task reads of one target.

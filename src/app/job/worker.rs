@@ -98,6 +98,15 @@ pub async fn save_checkpoint(app: &App, lease: Lease, checkpoint: Value) -> Resu
     store::job::save_checkpoint(app.db(), lease, checkpoint).await
 }
 
+/// Whether the lease still holds. It may be void the moment after: what is written elsewhere on this answer has to
+/// be harmless then.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_held(app: &App, lease: Lease) -> Result<bool> {
+    store::job::is_held(app.db(), lease).await
+}
+
 /// Opens a deed that stands only while `lease` holds: its row stays locked until the deed ends. `None` when
 /// the lease is void.
 ///

@@ -46,7 +46,10 @@ pub(super) fn proof(screen: &Screen, folders: &Folders, proof: &Proof, took: Dur
     screen.line("check", &format!("cd '{}' && sha256sum -c {name}.sha256", opened.folder.display()));
     screen.line(
         "open",
-        &format!("for p in {name}.part-*; do age -d -i {} \"$p\"; done | zstd -dc | tar -xf -", key.display()),
+        &format!(
+            "cut -c67- {name}.sha256 | grep -F .part- | xargs -n 1 age -d -i {} | zstd -dc | tar -xf -",
+            key.display()
+        ),
     );
     screen.line("remove", &format!("rm -r {}", folders.root().display()));
 }

@@ -10,12 +10,8 @@ use sha2::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{order::Order, tally::Tally};
-use crate::{
-    domain::words,
-    error::Error,
-    ports::storage::{Facts, ObjectPath},
-};
+use super::{part::Parts, tally::Tally};
+use crate::{domain::words, error::Error, ports::storage::Facts};
 
 words! {
     /// What a return is doing.
@@ -33,8 +29,8 @@ words! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checkpoint {
-    /// Number of finished parts.
-    pub parts: u32,
+    /// The finished parts.
+    pub parts: Parts,
     /// Where the next part begins.
     pub at: Position,
     /// Sums over what is packed so far.
@@ -144,17 +140,11 @@ pub struct PartRecord {
     pub version: Option<String>,
 }
 
-impl PartRecord {
-    /// Where the spool keeps the record and the lines of part `number`.
-    pub(super) fn spool_path(order: &Order, number: u32) -> ObjectPath {
-        order.spool.at(format!("part-{number:08}.jsonl"))
-    }
-}
-
 /// Keeps checkpoints. The job's row does.
 #[async_trait]
 pub trait CheckpointSink: Send + Sync {
-    /// Says whether the job is still ours. Asked before a part is let show at the destination.
+    /// Says whether the job is still ours, by asking its row. Asked before anything is let show at the
+    /// destination and before anything there is taken away.
     ///
     /// # Errors
     /// Any error stops the return at once.
@@ -251,8 +241,12 @@ mod tests {
             },
             midstate: Midstate::of(&Sha256::new_with_prefix("some bytes")),
         };
+        let mut parts = Parts::default();
+        for number in 0..10_000 {
+            parts.add(1_000_000 + number / 1_000);
+        }
         let checkpoint = Checkpoint {
-            parts: 100_000,
+            parts,
             at: Position::Payload { line: 1 << 40, file: Some(FileAt { copy: 2, begun: Some(begun) }) },
             ..Checkpoint::default()
         };

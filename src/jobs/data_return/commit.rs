@@ -7,6 +7,7 @@ use super::{
     checkpoint::{Checkpoint, PartRecord, Watch},
     fault::{Result, ReturnError},
     order::Order,
+    part::PartId,
     seal::Sealed,
 };
 
@@ -20,7 +21,7 @@ pub(super) async fn commit(order: &Order, watch: &Watch, checkpoint: &mut Checkp
         Ok(written) => written.map_err(ReturnError::Destination)?,
         Err(_stopped) => return Err(ReturnError::Interrupted),
     };
-    // A worker that slept past its lease must not overwrite what its successor has made meanwhile.
+    // What a worker lets show that sleeps right here has a name of its own, and counts for nothing.
     if let Err(error) = watch.sink.still_ours().await {
         upload.abandon().await;
         return Err(ReturnError::Checkpoint(error));
@@ -29,10 +30,10 @@ pub(super) async fn commit(order: &Order, watch: &Watch, checkpoint: &mut Checkp
     record.version = stored.version;
 
     let spooled = spool_text(&record, &lines)?;
-    let path = PartRecord::spool_path(order, record.number);
-    order.spool.store.put(&path, spooled).await.map_err(ReturnError::Spool)?;
+    let part = PartId { number: record.number, fence: order.fence };
+    order.spool.store.put(&order.spooled(part), spooled).await.map_err(ReturnError::Spool)?;
 
-    checkpoint.parts = record.number;
+    checkpoint.parts.add(order.fence);
     checkpoint.at = at;
     checkpoint.tally.add(&tally);
     checkpoint.plain_bytes += record.plain_bytes;

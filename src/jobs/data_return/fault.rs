@@ -53,12 +53,13 @@ impl ReturnError {
                 let remedy = "Look at the destination, then retry the job: everything is sent anew.";
                 return Some(refused("INTEGRITY_MISMATCH".to_owned(), format!("{name}: {message}"), remedy));
             }
-            Self::Order(_)
-            | Self::Cancelled
-            | Self::Checkpoint(_)
-            | Self::PlanChanged
-            | Self::Broken(_)
-            | Self::Interrupted => return None,
+            Self::Broken(what) => {
+                let message = format!("Gangway cannot go on with its own notes of this return: {what}.");
+                return Some(refused("RETURN_BROKEN".to_owned(), message, "Retry the job: it begins anew."));
+            }
+            Self::Order(_) | Self::Cancelled | Self::Checkpoint(_) | Self::PlanChanged | Self::Interrupted => {
+                return None;
+            }
         };
         let (happened, remedy) = refusing(fault)?;
         Some(refused(format!("{part}_{}", fault.kind), format!("{subject} {happened}."), remedy))
@@ -67,14 +68,13 @@ impl ReturnError {
     /// Whether what earlier runs kept is no longer true, so that going on from it would fail again for ever.
     pub(super) fn spoils_the_checkpoint(&self) -> bool {
         match self {
-            Self::Mismatch { .. } | Self::PlanChanged => true,
+            Self::Mismatch { .. } | Self::PlanChanged | Self::Broken(_) => true,
             Self::Spool(fault) => fault.kind == FaultKind::NotFound,
             Self::Order(_)
             | Self::Cancelled
             | Self::Source(_)
             | Self::Destination(_)
             | Self::Checkpoint(_)
-            | Self::Broken(_)
             | Self::Interrupted => false,
         }
     }
@@ -160,7 +160,8 @@ mod tests {
     fn only_what_was_kept_and_is_no_longer_true_is_thrown_away() {
         let spool = |kind| ReturnError::Spool(Fault::new(kind, "open", "spool", "gone"));
         let mismatch = ReturnError::Mismatch { name: "part".to_owned(), message: "It differs.".to_owned() };
-        for error in [mismatch, ReturnError::PlanChanged, spool(FaultKind::NotFound)] {
+        let broken = ReturnError::Broken("a spooled part has no record");
+        for error in [mismatch, ReturnError::PlanChanged, broken, spool(FaultKind::NotFound)] {
             assert!(error.spoils_the_checkpoint(), "{error:?}");
         }
         let source = ReturnError::Source(Fault::new(FaultKind::NotFound, "list", "acme", "gone"));

@@ -21,9 +21,6 @@ use super::{
 };
 use crate::ports::storage::{EntryKind, Listed, ObjectPath, Reader, Span, Upload};
 
-/// The inventory's name in the spool.
-const NAME: &str = "inventory.jsonl";
-
 /// So much is gathered before it goes to the spool.
 const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -43,7 +40,7 @@ pub struct Frozen {
 /// `Order`, `Source` when a source cannot be listed at all, `Spool`, `Cancelled`.
 pub async fn freeze(order: &Order, watch: &Watch) -> Result<Frozen> {
     order.check().map_err(ReturnError::Order)?;
-    let path = order.spool.at(NAME);
+    let path = order.inventory();
     let upload = order.spool.store.begin(&path).await.map_err(ReturnError::Spool)?;
     let mut freezing = Freezing { upload, chunk: Vec::new(), hasher: Sha256::new(), tally: Tally::default() };
     for source in &order.sources {
@@ -115,7 +112,7 @@ impl Freezing {
 /// # Errors
 /// `PlanChanged` when it is another, `Spool`.
 pub(super) async fn check(order: &Order, frozen: &Frozen) -> Result<()> {
-    let path = order.spool.at(NAME);
+    let path = order.inventory();
     let opened = order.spool.store.open(&path, Span::All).await.map_err(ReturnError::Spool)?;
     let mut chunks = opened.body.into_stream();
     let mut hasher = Sha256::new();
@@ -135,7 +132,7 @@ pub(super) struct Lines {
 impl Lines {
     /// The frozen lines from `offset` on.
     pub(super) fn from(order: &Order, offset: u64, runtime: &Handle) -> Result<Self> {
-        Self::of(order, &order.spool.at(NAME), offset, runtime)
+        Self::of(order, &order.inventory(), offset, runtime)
     }
 
     /// The lines of a spool object.

@@ -18,6 +18,9 @@
 //! - **Safe stopped anywhere and safe twice**: a part counts once it is durable, its lines are spooled and its
 //!   checkpoint is saved, in that order. A new run clears what lies behind the checkpoint and goes on from
 //!   there; it reads again at most what the unfinished parts held.
+//! - **A run that wakes too late spoils nothing**: what another run would write otherwise bears the fence of the
+//!   run in its name ([`PartId`]), the checkpoint says which names count, and only what older runs left is
+//!   taken away. The package manifest and the list beside it follow from the checkpoint of the last part alone.
 //! - **Parts are independent** age files. Decrypted and put together in order they are one zstd stream of one
 //!   tar. Inside a part every block is a zstd frame of its own, so blocks are compressed side by side.
 //!
@@ -52,6 +55,8 @@ mod fault;
 mod file;
 mod inside;
 mod lane;
+mod mark;
+mod part;
 mod payload;
 mod renaming;
 mod run;
@@ -67,6 +72,7 @@ pub use inside::verify_deeply;
 pub use inventory::{Frozen, freeze};
 pub use order::{Format, Order, Place, Slug, Source};
 pub use package::Package;
+pub use part::{PartId, Parts};
 pub use run::pack;
 pub use task::ReturnTask;
 pub use verify::verify;

@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::recipient_key::RecipientKey;
+use super::part::PartId;
 use crate::{
-    domain::words,
+    domain::{recipient_key::RecipientKey, words},
     error::Violation,
     ports::storage::{ObjectPath, ObjectSource, ObjectStore},
 };
@@ -122,8 +122,11 @@ pub struct About {
 /// A data return.
 #[derive(Clone)]
 pub struct Order {
-    /// Name of the package; unique in the destination's folder.
+    /// Name of the package; unique in the destination's folder, and another one whenever a return begins anew.
     pub name: Slug,
+    /// The fence of this run: later runs have larger ones. It is in the name of every object that not every
+    /// run would write alike, so that a run which wakes too late overwrites nothing.
+    pub fence: i64,
     /// What is returned, in this order.
     pub sources: Vec<Source>,
     /// How it is packed.
@@ -194,13 +197,28 @@ impl Order {
         self.sources.iter().find(|source| source.label.as_str().as_bytes() == label)
     }
 
-    /// Name of the part with this number, from 1.
-    pub fn part_name(&self, number: u32) -> String {
-        format!("{}.part-{number:05}.{}", self.name, self.format.extension())
+    /// Name of `part` at the destination.
+    pub fn part_name(&self, part: PartId) -> String {
+        format!("{}{part}.{}", self.part_prefix(), self.format.extension())
     }
 
-    /// What every part's name begins with.
-    pub(super) fn part_prefix(&self) -> String {
+    /// The part that an object at the destination is called after.
+    pub(super) fn part_named(&self, name: &str) -> Option<PartId> {
+        let rest = name.strip_prefix(&self.part_prefix())?;
+        rest.strip_suffix(self.format.extension())?.strip_suffix('.')?.parse().ok()
+    }
+
+    fn part_prefix(&self) -> String {
         format!("{}.part-", self.name)
+    }
+
+    /// Where the spool keeps the record and the lines of `part`.
+    pub(super) fn spooled(&self, part: PartId) -> ObjectPath {
+        self.spool.at(format!("{}{part}.jsonl", self.part_prefix()))
+    }
+
+    /// Where the spool keeps the frozen inventory.
+    pub(super) fn inventory(&self) -> ObjectPath {
+        self.spool.at(format!("{}.inventory.jsonl", self.name))
     }
 }

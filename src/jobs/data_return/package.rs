@@ -2,7 +2,7 @@
 //! acknowledges.
 //!
 //! Beside the parts stand `<name>.package.json` (canonical JSON, RFC 8785), `<name>.sha256` (a list that
-//! `sha256sum -c` reads, of the parts and the package manifest) and `HOW-TO-RESTORE.txt`. None of them is
+//! `sha256sum -c` reads, of the parts and the package manifest) and `<name>.HOW-TO-RESTORE.txt`. None of them is
 //! encrypted and none holds a file name of the client.
 
 use bytes::Bytes;
@@ -16,9 +16,10 @@ use super::{
     fault::{Result, ReturnError},
     inventory::{Frozen, Lines},
     order::{Format, Order, Slug},
+    part::Parts,
     tally::Tally,
 };
-use crate::{app::data_return::RESTORE, domain::recipient_key::RecipientKey};
+use crate::domain::recipient_key::RecipientKey;
 
 /// The format of the package manifest.
 const MANIFEST_FORMAT: &str = "gangway.data-return/1";
@@ -97,7 +98,7 @@ pub(super) async fn describe(order: &Order, frozen: &Frozen, checkpoint: &Checkp
         bag_manifest_sha256: bag_manifest_sha256.clone(),
         contents: checkpoint.tally.clone(),
         recipients: order.recipients.iter().map(RecipientKey::fingerprint).collect(),
-        parts: records(order, checkpoint.parts).await?,
+        parts: records(order, &checkpoint.parts).await?,
     };
     let text = manifest.canonical()?;
     let digest = hex::encode(Sha256::digest(&text));
@@ -105,7 +106,7 @@ pub(super) async fn describe(order: &Order, frozen: &Frozen, checkpoint: &Checkp
     let sums = sums(&manifest, &name, &digest);
     let restore = restore_text(order, &manifest);
     for (name, bytes) in
-        [(name, text), (format!("{}.sha256", order.name), sums.into_bytes()), (RESTORE.into(), restore.into_bytes())]
+        [(name, text), (sums_name(order), sums.into_bytes()), (restore_name(order), restore.into_bytes())]
     {
         let path = order.destination.at(name);
         order.destination.store.put(&path, Bytes::from(bytes)).await.map_err(ReturnError::Destination)?;
@@ -118,13 +119,20 @@ pub fn manifest_name(order: &Order) -> String {
     format!("{}.package.json", order.name)
 }
 
-async fn records(order: &Order, parts: u32) -> Result<Vec<PartRecord>> {
+fn sums_name(order: &Order) -> String {
+    format!("{}.sha256", order.name)
+}
+
+fn restore_name(order: &Order) -> String {
+    format!("{}.HOW-TO-RESTORE.txt", order.name)
+}
+
+async fn records(order: &Order, parts: &Parts) -> Result<Vec<PartRecord>> {
     let mut records = Vec::new();
-    for number in 1..=parts {
+    for part in parts.iter() {
         let order = order.clone();
         let read = tokio::task::spawn_blocking(move || {
-            let path = PartRecord::spool_path(&order, number);
-            let mut lines = Lines::of(&order, &path, 0, &Handle::current())?;
+            let mut lines = Lines::of(&order, &order.spooled(part), 0, &Handle::current())?;
             let text = lines.next_text()?.unwrap_or_default();
             serde_json::from_slice(text).map_err(|_error| ReturnError::Broken("a spooled part has no record"))
         });
@@ -145,7 +153,6 @@ fn restore_text(order: &Order, manifest: &PackageManifest) -> String {
         Format::BagitTarZstd => "zstd -dc | tar -xf -",
     };
     let recipients: String = manifest.recipients.iter().flat_map(|print| ["    ", print, "\n"]).collect();
-    let parts = format!("{name}.part-*.{}", order.format.extension());
     format!(
         "How to restore {name}\n\
          \n\
@@ -160,8 +167,9 @@ fn restore_text(order: &Order, manifest: &PackageManifest) -> String {
          2. Decrypt, in order, and unpack (key.txt is the file with your private key):\n\
          \n\
          \x20   set -o pipefail\n\
-         \x20   for p in {parts}; do age -d -i key.txt \"$p\" || break; done | {unpack}\n\
+         \x20   for p in $(cut -c67- {name}.sha256 | grep -F .part-); do age -d -i key.txt $p || break; done | {unpack}\n\
          \n\
+         \x20  The list names the parts in order; an object that it does not name is not part of the package.\n\
          \x20  A part that was changed or cut short makes age fail; tar then fails as well.\n\
          \n\
          3. Check the files. The folder {name} is a BagIt bag (RFC 8493), so any validator does:\n\

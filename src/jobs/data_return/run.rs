@@ -17,6 +17,7 @@ use super::{
     lane::{Lane, lane},
     order::{Order, Place},
     package::{self, Package},
+    part::{PartId, Parts},
     payload,
     seal::{Sealed, Sealing},
     tags,
@@ -35,7 +36,7 @@ const PARTS_AHEAD: usize = 1;
 /// [`ReturnError`]. After any of them another run can go on from the last checkpoint that was saved.
 pub async fn pack(order: &Arc<Order>, frozen: &Frozen, from: Option<Checkpoint>, watch: &Watch) -> Result<Package> {
     let mut checkpoint = from.unwrap_or_default();
-    clear_unfinished(order, checkpoint.parts).await?;
+    clear_unfinished(order, &checkpoint.parts, watch).await?;
     inventory::check(order, frozen).await?;
     if matches!(checkpoint.at, Position::Start | Position::Payload { .. }) {
         let (order, at) = (order.clone(), checkpoint.at.clone());
@@ -44,15 +45,16 @@ pub async fn pack(order: &Arc<Order>, frozen: &Frozen, from: Option<Checkpoint>,
             move |lane: &Lane, runtime: &Handle| payload::produce(&order, at, lane, runtime)
         };
         checkpoint = stage(&order, checkpoint, watch, produce).await?;
-        checkpoint.at = Position::Tags { payload_parts: checkpoint.parts, offset: 0 };
+        checkpoint.at = Position::Tags { payload_parts: checkpoint.parts.count(), offset: 0 };
     }
     if let Position::Tags { payload_parts, offset } = checkpoint.at {
-        let (order_there, tally) = (order.clone(), checkpoint.tally.clone());
+        let (order_there, from) = (order.clone(), checkpoint.clone());
         let produce = move |lane: &Lane, runtime: &Handle| {
-            tags::produce(&order_there, &tally, payload_parts, offset, lane, runtime)
+            tags::produce(&order_there, &from, payload_parts, offset, lane, runtime)
         };
         checkpoint = stage(order, checkpoint, watch, produce).await?;
     }
+    ask(watch).await?;
     package::describe(order, frozen, &checkpoint).await
 }
 
@@ -122,31 +124,26 @@ fn flatten(ended: Result<Result<()>, JoinError>) -> Result<()> {
     ended.unwrap_or(Err(ReturnError::Broken("a thread of the return stopped")))
 }
 
-/// Takes away what an earlier run left behind its last checkpoint.
-async fn clear_unfinished(order: &Order, finished: u32) -> Result<()> {
+/// A worker that lost its job learns it here.
+async fn ask(watch: &Watch) -> Result<()> {
+    watch.sink.still_ours().await.map_err(ReturnError::Checkpoint)
+}
+
+/// Takes away what earlier runs left beside the parts that count. What later runs make meanwhile stays, should
+/// this one be held up in here.
+async fn clear_unfinished(order: &Order, finished: &Parts, watch: &Watch) -> Result<()> {
+    ask(watch).await?;
     let Place { store, folder } = &order.destination;
     store.sweep(folder).await.map_err(ReturnError::Destination)?;
     order.spool.store.sweep(&order.spool.folder).await.map_err(ReturnError::Spool)?;
-    let names: Vec<String> = (1..=finished).rev().take(1).map(|number| order.part_name(number)).collect();
-    let last = names.first().cloned().unwrap_or_default();
-    for path in names_at(order).await? {
-        let name = String::from_utf8_lossy(path.file_name()).into_owned();
-        // Numbers have five digits or more, so a longer name has a larger number.
-        let is_behind = (name.len(), name.as_str()) > (last.len(), last.as_str());
-        if name.starts_with(&order.part_prefix()) && is_behind {
+    for path in paths_in(&order.destination).await.map_err(ReturnError::Destination)? {
+        let name = str::from_utf8(path.file_name()).unwrap_or_default();
+        let is_left = |part: PartId| part.fence <= order.fence && !finished.has(part);
+        if path.parent() == *folder && order.part_named(name).is_some_and(is_left) {
             store.delete(&path).await.map_err(ReturnError::Destination)?;
         }
     }
     Ok(())
-}
-
-/// What lies at the destination under a name of this package.
-async fn names_at(order: &Order) -> Result<Vec<ObjectPath>> {
-    let mut paths = paths_in(&order.destination).await.map_err(ReturnError::Destination)?;
-    let beginning = format!("{}.", order.name);
-    paths
-        .retain(|path| path.parent() == order.destination.folder && path.file_name().starts_with(beginning.as_bytes()));
-    Ok(paths)
 }
 
 async fn paths_in(place: &Place) -> Result<Vec<ObjectPath>, crate::ports::storage::Fault> {

@@ -16,6 +16,7 @@ use super::{
     fault::{Result, ReturnError},
     lane::{Buffers, Frame, Slot},
     order::Order,
+    part::PartId,
     tally::Tally,
 };
 use crate::domain::recipient_key::RecipientKey;
@@ -65,7 +66,7 @@ impl Sealing {
             phase: Phase::Packing,
             files: self.from.tally.files,
             bytes: self.from.tally.bytes,
-            parts: self.from.parts,
+            parts: self.from.parts.count(),
         };
         let mut packed = self.from.tally.clone();
         let mut part: Option<Part> = None;
@@ -111,7 +112,7 @@ struct Part {
 
 impl Part {
     fn open(order: &Order, number: u32, runtime: &Handle) -> Result<Self> {
-        let name = order.part_name(number);
+        let name = order.part_name(PartId { number, fence: order.fence });
         let (chunks, received) = mpsc::channel(CHUNKS_AHEAD);
         let (store, path) = (order.destination.store.clone(), order.destination.at(&name));
         let upload = runtime.spawn(async move { write(store.as_ref(), &path, received).await });

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::{
     bag,
-    checkpoint::{PartRecord, Position},
+    checkpoint::{Checkpoint, Position},
     fault::{Result, ReturnError},
     inventory::Lines,
     lane::Lane,
@@ -35,22 +35,24 @@ fn name(order: &Order, file: &str) -> Vec<u8> {
     format!("{}/{file}", order.name).into_bytes()
 }
 
-/// Asks for the blocks of the bag's own files from `offset` on, and of the end of the tar.
+/// Asks for the blocks of the bag's own files from `offset` on, and of the end of the tar. Everything that is packed
+/// is counted by `from`, its payload in the first `payload_parts` parts.
 ///
 /// # Errors
 /// `Spool`, `Broken` when the spool does not hold what was counted, `Cancelled`, `Interrupted`.
 pub(super) fn produce(
     order: &Arc<Order>,
-    tally: &Tally,
+    from: &Checkpoint,
     payload_parts: u32,
     offset: u64,
     lane: &Lane,
     runtime: &Handle,
 ) -> Result<()> {
+    let tally = &from.tally;
     let mut tape = Tape { order, lane, payload_parts, skip: offset, written: 0, block: lane.buffer() };
     let each_line = |with: &mut dyn FnMut(&[u8]) -> Result<()>| -> Result<()> {
-        for number in 1..=payload_parts {
-            let mut lines = Lines::of(order, &PartRecord::spool_path(order, number), 0, runtime)?;
+        for part in from.parts.iter().take(payload_parts as usize) {
+            let mut lines = Lines::of(order, &order.spooled(part), 0, runtime)?;
             lines.next_text()?;
             while let Some(text) = lines.next_text()? {
                 with(text)?;

@@ -11,18 +11,17 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Checkpoint, CheckpointSink, Format, Frozen, Order, Package, PartRecord, Phase, Place, Progress, RecipientKey,
-    ReturnError, Slug, SoFar, Source, Watch, freeze,
+    Format, Order, Package, Place, RecipientKey, ReturnError, Slug, Source, freeze,
+    mark::{Making, Mark, stop_with, watch},
     order::{About, PART_BYTES},
     pack, verify,
 };
 use crate::{
     app::{
-        data_return::{self, Args, Delivered, Summary, TargetDetails},
+        data_return::{self, Args, Delivered, Left, Summary, TargetDetails, clear_packages},
         job::target::Report,
         log,
     },
@@ -33,7 +32,7 @@ use crate::{
     },
     error::{Error, Result, at},
     ids::HoldingId,
-    jobs::{Progressing, Task, TaskContext},
+    jobs::{Task, TaskContext},
     ports::{shelves::Shelves, storage::ObjectPath},
 };
 
@@ -55,15 +54,6 @@ impl ReturnTask {
     }
 }
 
-/// What a run leaves for the next one. An empty one has it begin anew, and says that something of this return
-/// may lie in the spool and at the destination: `app::data_return` looks for that once the job is over.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Mark {
-    frozen: Option<Frozen>,
-    engine: Option<Checkpoint>,
-}
-
 #[async_trait]
 impl Task for ReturnTask {
     fn kind(&self) -> JobKind {
@@ -74,14 +64,19 @@ impl Task for ReturnTask {
         let targets = context.targets(TargetState::ALL, None, TARGETS_MAX).await?;
         let details: Vec<TargetDetails> = targets.iter().map(details).collect::<Result<_>>()?;
         let ids: Vec<HoldingId> = details.iter().map(|details| details.holding_id).collect();
-        let order = Arc::new(self.order(context, &details)?);
         let actor = Actor::system();
         let mut deed = context.begin(&actor).await?;
         let recipients = context.args::<Args>()?.recipients;
-        data_return::closing(&mut deed, context.job(), &ids, &recipients).await?;
+        let earlier = data_return::closing(&mut deed, context.job(), &ids, &recipients).await?;
         deed.commit().await?;
         step_all(context, &targets, TargetVerb::Start, &Report::default()).await?;
-        match self.deliver(context, &order, &targets).await {
+        if let Some(summary) = earlier {
+            step_all(context, &targets, TargetVerb::Verify, &Report::default()).await?;
+            return done(context, &targets, &summary).await;
+        }
+        let mark: Mark = context.checkpoint().unwrap_or_default();
+        let order = Arc::new(self.order(context, &details, &mark)?);
+        match deliver(context, &order, mark, &targets).await {
             Ok(package) => finish(context, &order, &targets, &ids, &package).await,
             Err(error) => stop(context, error).await,
         }
@@ -89,8 +84,8 @@ impl Task for ReturnTask {
 }
 
 impl ReturnTask {
-    fn order(&self, context: &TaskContext, details: &[TargetDetails]) -> Result<Order> {
-        let (job, args) = (context.job(), context.args::<Args>()?);
+    fn order(&self, context: &TaskContext, details: &[TargetDetails], mark: &Mark) -> Result<Order> {
+        let (job, args, fence) = (context.job(), context.args::<Args>()?, context.lease().fence);
         let gone = |what: &str| Error::violation("location", format!("The place `{what}` is not configured any more."));
         let sources = details.iter().map(|target| {
             let shelf = self.shelves.sources.get(&target.store).ok_or_else(|| gone(&target.store))?;
@@ -100,8 +95,10 @@ impl ReturnTask {
         let destination = self.shelves.destinations.get(&args.destination).ok_or_else(|| gone(&args.destination))?;
         let own = &self.shelves.own;
         let recipients = args.recipients.iter().map(|key| key.parse::<RecipientKey>());
+        let begun_by = mark.begun.as_ref().map_or(fence, |begun| begun.fence);
         Ok(Order {
-            name: args.package(job.id).parse::<Slug>()?,
+            name: args.packages(job.id).begun_by(begun_by).parse::<Slug>()?,
+            fence,
             sources: sources.collect::<Result<_>>()?,
             format: format(args.format)?,
             recipients: recipients.collect::<Result<_, _>>().map_err(|invalid| at("recipients", invalid))?,
@@ -117,39 +114,44 @@ impl ReturnTask {
             },
         })
     }
-
-    async fn deliver(
-        &self,
-        context: &TaskContext,
-        order: &Arc<Order>,
-        targets: &[Target],
-    ) -> Result<Package, ReturnError> {
-        let cancel = context.signals().cancel.child_token();
-        let _stopping = stop_with(context, &cancel);
-        let mark: Mark = context.checkpoint().unwrap_or_default();
-        let frozen = match mark.frozen {
-            Some(frozen) => frozen,
-            None => frozen(context, order, &cancel).await?,
-        };
-        context.progress().update(|progress| {
-            progress.total = Some(frozen.tally.files);
-            progress.bytes_total = Some(frozen.tally.bytes);
-        });
-        let watch = watch(context, Some(frozen.clone()), &cancel);
-        let package = pack(order, &frozen, mark.engine, &watch).await?;
-        step_all(context, targets, TargetVerb::Verify, &Report::default()).await.map_err(ReturnError::Checkpoint)?;
-        verify(order, &package, &watch).await?;
-        Ok(package)
-    }
 }
 
-/// Step 2. The mark stands before anything of the return does.
-async fn frozen(context: &TaskContext, order: &Order, cancel: &CancellationToken) -> Result<Frozen, ReturnError> {
+async fn deliver(
+    context: &TaskContext,
+    order: &Arc<Order>,
+    mark: Mark,
+    targets: &[Target],
+) -> Result<Package, ReturnError> {
+    let cancel = context.signals().cancel.child_token();
+    let _stopping = stop_with(context, &cancel);
+    let begun = match mark.begun {
+        Some(begun) => begun,
+        None => begin(context, order, &cancel).await?,
+    };
+    context.progress().update(|progress| {
+        progress.total = Some(begun.frozen.tally.files);
+        progress.bytes_total = Some(begun.frozen.tally.bytes);
+    });
+    let watch = watch(context, Some(&begun), &cancel);
+    let package = pack(order, &begun.frozen, begun.packed, &watch).await?;
+    step_all(context, targets, TargetVerb::Verify, &Report::default()).await.map_err(ReturnError::Checkpoint)?;
+    verify(order, &package, &watch).await?;
+    Ok(package)
+}
+
+/// Step 2. The mark stands before anything of the return does, and whatever earlier runs began goes.
+async fn begin(context: &TaskContext, order: &Order, cancel: &CancellationToken) -> Result<Making, ReturnError> {
     context.save_checkpoint(&Mark::default()).await.map_err(ReturnError::Checkpoint)?;
+    let packages = context.args::<Args>().map_err(ReturnError::Checkpoint)?.packages(context.job().id);
+    let is_older = |fence| fence < order.fence;
+    let Place { store, folder } = &order.destination;
+    clear_packages(store.as_ref(), folder, &packages, is_older).await.map_err(ReturnError::Destination)?;
+    let Place { store, folder } = &order.spool;
+    clear_packages(store.as_ref(), folder, &packages, is_older).await.map_err(ReturnError::Spool)?;
     let frozen = freeze(order, &watch(context, None, cancel)).await?;
-    let begun = Mark { frozen: Some(frozen.clone()), engine: None };
-    context.save_checkpoint(&begun).await.map_err(ReturnError::Checkpoint)?;
-    Ok(frozen)
+    let begun = Making { fence: order.fence, frozen, packed: None };
+    context.save_checkpoint(&Mark::from(begun.clone())).await.map_err(ReturnError::Checkpoint)?;
+    Ok(begun)
 }
 
 fn details(target: &Target) -> Result<TargetDetails> {
@@ -169,7 +171,7 @@ fn format(format: DataFormat) -> Result<Format> {
     }
 }
 
-/// Step 5 and 6: the receipt, the ledger, the targets, the summary.
+/// Step 5: the receipt and the ledger.
 async fn finish(
     context: &TaskContext,
     order: &Order,
@@ -178,30 +180,32 @@ async fn finish(
     package: &Package,
 ) -> Result<Outcome> {
     let summary = summary(context, order, package)?;
-    let result = serde_json::to_value(&summary).map_err(Error::internal)?;
     if !package.manifest.is_complete() {
-        return give_in(context, targets, result, incomplete(summary.incomplete_count)).await;
+        return give_in(context, targets, &summary).await;
     }
     let log = log::sign_now(context.app()).await?.checkpoint;
     let actor = Actor::system();
     let mut deed = context.begin(&actor).await?;
-    data_return::delivered(&mut deed, context.job(), ids, &Delivered { summary, log }).await?;
+    let delivered = Delivered { summary, log };
+    data_return::delivered(&mut deed, context.job(), ids, &delivered).await?;
     deed.commit().await?;
-    step_all(context, targets, TargetVerb::Succeed, &Report { outcome: Some(result.clone()), ..Report::default() })
-        .await?;
+    done(context, targets, &delivered.summary).await
+}
+
+/// Step 6. The receipt is there.
+async fn done(context: &TaskContext, targets: &[Target], summary: &Summary) -> Result<Outcome> {
+    let result = serde_json::to_value(summary).map_err(Error::internal)?;
+    let report = Report { outcome: Some(result.clone()), ..Report::default() };
+    step_all(context, targets, TargetVerb::Succeed, &report).await?;
     Ok(Outcome::Done(Some(result)))
 }
 
 /// Something could not be returned whole. A retry has to look at the sources again, so it begins anew.
-async fn give_in(
-    context: &TaskContext,
-    targets: &[Target],
-    result: serde_json::Value,
-    error: JobError,
-) -> Result<Outcome> {
+async fn give_in(context: &TaskContext, targets: &[Target], summary: &Summary) -> Result<Outcome> {
+    let error = incomplete(summary.incomplete_count);
     step_all(context, targets, TargetVerb::Fail, &Report { error: Some(error.clone()), ..Report::default() }).await?;
-    context.save_checkpoint(&Mark::default()).await?;
-    Ok(Outcome::Partial(Some(result), error))
+    context.save_checkpoint(&Mark { left: Left { is_told_of: true }, begun: None }).await?;
+    Ok(Outcome::Partial(Some(serde_json::to_value(summary).map_err(Error::internal)?), error))
 }
 
 async fn step_all(context: &TaskContext, targets: &[Target], verb: TargetVerb, report: &Report) -> Result<()> {
@@ -250,57 +254,5 @@ async fn stop(context: &TaskContext, error: ReturnError) -> Result<Outcome> {
     match error {
         ReturnError::Cancelled => Ok(context.signals().should_stop().unwrap_or(Outcome::HandBack)),
         other => Err(other.into()),
-    }
-}
-
-/// Cancels the engine when the worker drains or loses the job, too.
-fn stop_with(context: &TaskContext, cancel: &CancellationToken) -> tokio_util::task::AbortOnDropHandle<()> {
-    let (signals, cancel) = (context.signals().clone(), cancel.clone());
-    tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move {
-        tokio::select! {
-            () = signals.drain.cancelled() => {}
-            () = signals.lost.cancelled() => {}
-        }
-        cancel.cancel();
-    }))
-}
-
-fn watch(context: &TaskContext, frozen: Option<Frozen>, cancel: &CancellationToken) -> Watch {
-    Watch {
-        sink: Arc::new(Row { keeper: context.keeper(), frozen }),
-        progress: Arc::new(Count(context.progress().clone())),
-        cancel: cancel.clone(),
-    }
-}
-
-/// Keeps checkpoints in the job's row.
-struct Row {
-    keeper: crate::jobs::Keeper,
-    frozen: Option<Frozen>,
-}
-
-#[async_trait]
-impl CheckpointSink for Row {
-    async fn still_ours(&self) -> Result<()> {
-        self.keeper.still_ours()
-    }
-
-    async fn save(&self, checkpoint: &Checkpoint, _part: &PartRecord) -> Result<()> {
-        let Some(frozen) = self.frozen.clone() else { return Ok(()) };
-        self.keeper.save(&Mark { frozen: Some(frozen), engine: Some(checkpoint.clone()) }).await
-    }
-}
-
-/// Tells the job's progress.
-struct Count(Progressing);
-
-impl Progress for Count {
-    fn at(&self, so_far: SoFar) {
-        self.0.update(|progress| {
-            if so_far.phase == Phase::Packing {
-                progress.done = so_far.files;
-                progress.bytes_done = so_far.bytes;
-            }
-        });
     }
 }

@@ -157,7 +157,7 @@ impl TaskContext {
     fn held<T>(&self, held: Option<T>) -> Result<T> {
         held.ok_or_else(|| {
             self.signals.lost.cancel();
-            Error::state("This worker does not hold the job any more.")
+            taken_away()
         })
     }
 }
@@ -171,12 +171,13 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Whether the job is still held, as far as this process knows.
+    /// Whether the job is still held: asks its row.
     ///
     /// # Errors
-    /// `Conflict` when it was taken away.
-    pub fn still_ours(&self) -> Result<()> {
-        if self.signals.lost.is_cancelled() { Err(taken_away()) } else { Ok(()) }
+    /// `Conflict` when it was taken away, and those of the database.
+    pub async fn still_ours(&self) -> Result<()> {
+        let held = worker::is_held(&self.app, self.lease).await?;
+        self.held(held)
     }
 
     /// Keeps what a later run needs to go on.
@@ -185,7 +186,12 @@ impl Keeper {
     /// `Conflict` when the job was taken away, and those of the database.
     pub async fn save(&self, checkpoint: &(impl Serialize + Sync)) -> Result<()> {
         let checkpoint = serde_json::to_value(checkpoint).map_err(Error::internal)?;
-        if worker::save_checkpoint(&self.app, self.lease, checkpoint).await? {
+        let held = worker::save_checkpoint(&self.app, self.lease, checkpoint).await?;
+        self.held(held)
+    }
+
+    fn held(&self, held: bool) -> Result<()> {
+        if held {
             return Ok(());
         }
         self.signals.lost.cancel();

@@ -131,6 +131,8 @@ pub struct Opened {
 #[async_trait]
 pub trait ObjectSource: Send + Sync + 'static {
     /// Everything below the folder `folder`, in a fixed order. Folders that cannot be entered are listed as such.
+    ///
+    /// A folder that is not there is the fault `NotFound`, and never an empty listing.
     fn list(&self, folder: &ObjectPath) -> Listing;
 
     /// The state of the file at `path`.

@@ -148,7 +148,7 @@ pub(crate) async fn of_plan(db: &impl ConnectionTrait, plan: JobPlanId) -> Resul
 }
 
 /// Jobs of `kind` that are over for good, because they succeeded or ended before the instant `before`, and still
-/// have a checkpoint: those that ended last first, so that one which cannot be cleared keeps nobody waiting.
+/// have a checkpoint, with it: those that ended last first, so that one which cannot be cleared keeps nobody waiting.
 ///
 /// # Errors
 /// `Inconsistent` for a broken row.
@@ -157,9 +157,14 @@ pub(crate) async fn uncleared(
     kind: JobKind,
     before: Instant,
     limit: u64,
-) -> Result<Vec<Job>> {
+) -> Result<Vec<(Job, serde_json::Value)>> {
     let is_final = Column::State.eq(JobState::Succeeded.as_str()).or(Column::FinishedAt.lt(before));
     let select = Entity::find().filter(Column::Kind.eq(kind.as_str())).filter(is_final);
     let select = select.filter(Column::Checkpoint.is_not_null()).filter(Column::FinishedAt.is_not_null());
-    select.order_by_desc(Column::FinishedAt).limit(limit).all(db).await?.into_iter().map(job).collect()
+    let rows = select.order_by_desc(Column::FinishedAt).limit(limit).all(db).await?;
+    let with_checkpoint = |mut row: entity::job::Model| {
+        let checkpoint = row.checkpoint.take().unwrap_or_default();
+        Ok((job(row)?, checkpoint))
+    };
+    rows.into_iter().map(with_checkpoint).collect()
 }

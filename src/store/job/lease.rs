@@ -106,6 +106,16 @@ fn running(id: JobId, row: &QueryResult) -> Result<Running> {
     })
 }
 
+/// Whether the lease holds, as the row says now.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn is_held(db: &Db, lease: Lease) -> Result<bool> {
+    let sql = format!("SELECT 1 AS held FROM job WHERE id = $1 AND fence = $2 AND state = '{}'", JobState::Running);
+    let values: [Value; 2] = [lease.job.uuid().into(), lease.fence.into()];
+    Ok(db.read().query_one_raw(Dialect::of(db.backend()).statement(sql, values)).await?.is_some())
+}
+
 /// Saves how far the job is. Gives whether the lease still holds.
 ///
 /// # Errors

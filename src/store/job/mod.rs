@@ -25,7 +25,7 @@ pub(crate) use self::{
     find::{count, count_each, list, load_many, lock, of_clients, of_plan, of_steps, uncleared},
     health::health,
     hint::{forget_hints, unhinted},
-    lease::{Running, expired, hold, hold_expired, renew, save_checkpoint, save_progress, stalled},
+    lease::{Running, expired, hold, hold_expired, is_held, renew, save_checkpoint, save_progress, stalled},
     plan::{find_plan, insert_plan, load_plans},
     settle::{cancel, cleared, request_cancel, restart, set_result, settle},
     target::{

@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     ids::JobId,
     store::{
-        Db, Tx,
+        Tx,
         dialect::{Dialect, millis},
         is_taken, to_json,
     },
@@ -119,14 +119,14 @@ pub(crate) async fn restart(tx: &Tx, id: JobId, from: JobState) -> Result<()> {
     }
 }
 
-/// Empties the checkpoint of a job that is over: nothing that it left is there any more.
+/// Empties the checkpoint of a job that is over: nothing that it left is there any more. Gives whether it had one.
 ///
 /// # Errors
 /// Those of the database.
-pub(crate) async fn cleared(db: &Db, id: JobId) -> Result<()> {
-    let sql = "UPDATE job SET checkpoint = NULL WHERE id = $1 AND finished_at IS NOT NULL";
-    db.write().execute_raw(Dialect::of(db.backend()).statement(sql, [id.uuid().into()])).await?;
-    Ok(())
+pub(crate) async fn cleared(tx: &Tx, id: JobId) -> Result<bool> {
+    let sql = "UPDATE job SET checkpoint = NULL WHERE id = $1 AND finished_at IS NOT NULL AND checkpoint IS NOT NULL";
+    let statement = Dialect::of(tx.get_database_backend()).statement(sql, [id.uuid().into()]);
+    Ok(tx.execute_raw(statement).await?.rows_affected() == 1)
 }
 
 /// The caller has locked the row, so its state cannot have changed.

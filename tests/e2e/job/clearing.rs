@@ -3,8 +3,8 @@
 use gangway::app::data_return::clear_ended;
 use sea_orm::ConnectionTrait;
 
-use super::*;
-use crate::support::{make::refusal, on_both_stacks};
+use super::{faults::partial, *};
+use crate::support::{make::refusal, on_both_stacks, run::events};
 
 /// A week and an hour, in seconds, and a little more.
 const OVER: i64 = 7 * 24 * 3_600 + 3_601;
@@ -65,7 +65,22 @@ on_both_stacks! {
         assert_eq!(clear_ended(&site.test.app, 10).await.unwrap(), 0);
         assert_eq!(site.lying("own/spool"), [""; 0]);
         assert_eq!(site.lying("returns"), [format!("acme/{}/of somebody else", job["id"].as_str().unwrap())]);
+        let said = events(&site.test, job["id"].as_str().unwrap()).await;
+        assert_eq!(said.iter().filter(|kind| *kind == "data_return.cleared").count(), 1);
         assert_eq!(refusal(&site.retry(&job["id"], "retry-too-late").await).0, "CONFLICT");
+    }
+
+    async fn a_partial_return_keeps_its_package_when_another_try_was_cancelled_before_it_began(test) {
+        let mut site = Site::of(test).await;
+        let job = partial(&mut site).await;
+        let package = site.lying("returns");
+        assert_eq!(site.retry(&job["id"], "retry-and-cancel").await["job"]["state"], "QUEUED");
+        let cancelled = site.done(CANCEL, json!({ "id": job["id"], "reason": "It will do." })).await;
+        assert_eq!(cancelled["job"]["state"], "CANCELLED");
+        site.test.pass(OVER);
+        assert_eq!(clear_ended(&site.test.app, 10).await.unwrap(), 1);
+        assert_eq!(site.lying("own/spool"), [""; 0]);
+        assert_eq!(site.lying("returns"), package);
     }
 
     async fn a_return_that_may_run_again_is_left_alone_and_a_partial_one_keeps_its_package(test) {

@@ -7,6 +7,27 @@ use serde_json::json;
 use super::{meddled::meddled, *};
 use crate::support::on_both_stacks;
 
+/// A return that is PARTIAL: a file was gone when it was to be packed.
+pub(super) async fn partial(site: &mut Site) -> Value {
+    let (gone, is_done) = (site.home.path().join("data/acme/gone.txt"), AtomicBool::new(false));
+    site.change_shelves(|shelves| {
+        shelves.own = meddled(&shelves.own, move |path| {
+            if path.file_name().ends_with(b".inventory.jsonl") && !is_done.swap(true, Ordering::SeqCst) {
+                std::fs::remove_file(&gone).unwrap();
+            }
+            Ok(())
+        });
+    });
+    site.write("a.txt", "first");
+    site.write("gone.txt", "second");
+    let job = site.start("return-in-part").await;
+    let working = site.work();
+    let job = site.until(&job["id"], "PARTIAL").await;
+    working.end().await;
+    assert_eq!(job["result"]["incompleteCount"], "1");
+    job
+}
+
 on_both_stacks! {
     async fn a_damaged_part_fails_the_job_and_another_try_sends_everything_anew(test) {
         let mut site = Site::of(test).await;
@@ -29,7 +50,7 @@ on_both_stacks! {
         let (own, is_done) = (site.home.path().join("own"), AtomicBool::new(false));
         site.change_shelves(|shelves| {
             shelves.own = meddled(&shelves.own, move |path| {
-                if path.file_name() == b"inventory.jsonl" && !is_done.swap(true, Ordering::SeqCst) {
+                if path.file_name().ends_with(b".inventory.jsonl") && !is_done.swap(true, Ordering::SeqCst) {
                     std::fs::write(own.join(path.as_utf8().unwrap()), "{}\n").unwrap();
                 }
                 Ok(())
@@ -56,11 +77,30 @@ on_both_stacks! {
         let db = site.test.app.db().write().clone();
         db.execute_unprepared("UPDATE job_target SET state = 'VERIFYING'").await.unwrap();
         db.execute_unprepared("UPDATE job SET state = 'QUEUED', finished_at = NULL, result = NULL").await.unwrap();
+        // The receipt stands, whatever happens at the destination after it: nothing is packed or sent again.
+        let package = site.lying("returns");
+        let part = package.iter().find(|name| name.contains(".part-")).unwrap();
+        std::fs::write(site.returns().join(part), "damaged").unwrap();
         let working = site.work();
         let again = site.until(&job["id"], "SUCCEEDED").await;
         working.end().await;
         assert_eq!((&again["result"], &again["certificate"]), (&done["result"], &done["certificate"]));
+        assert_eq!(site.lying("returns"), package);
         assert_eq!(site.state_of(&site.holding).await, "REMOVED");
+    }
+
+    async fn another_try_of_a_partial_return_makes_another_package_in_place_of_the_first(test) {
+        let mut site = Site::of(test).await;
+        let job = partial(&mut site).await;
+        let first = job["result"]["package"].as_str().unwrap();
+        assert_eq!(site.retry(&job["id"], "partial-retry").await["userErrors"], json!([]));
+        let working = site.work();
+        let done = site.until(&job["id"], "SUCCEEDED").await;
+        working.end().await;
+        let second = done["result"]["package"].as_str().unwrap();
+        assert_ne!(first, second);
+        let of = |name: &str| site.lying("returns").iter().filter(|path| path.contains(&format!("/{name}."))).count();
+        assert_eq!((of(first), of(second)), (0, site.lying("returns").len()));
     }
 
     async fn a_refusal_fails_the_job_at_once_and_an_outage_is_tried_again(test) {

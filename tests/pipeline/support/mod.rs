@@ -57,6 +57,7 @@ impl Bench {
     pub(crate) fn order(&self) -> Order {
         Order {
             name: "return-1".parse().unwrap(),
+            fence: 1,
             sources: vec![Source {
                 label: "files".parse().unwrap(),
                 store: Arc::new(LocalFiles::open(&self.source(), Mounts::Stay).unwrap()),

@@ -12,6 +12,8 @@ use gangway::ports::storage::{
     Result, Span, Stored, Upload,
 };
 
+use tokio::sync::Notify;
+
 /// What happens at an open.
 type OnOpen = Box<dyn Fn(&ObjectPath) -> Result<()> + Send + Sync>;
 
@@ -147,6 +149,73 @@ impl Upload for FlakyUpload {
     }
 
     async fn finish(self: Box<Self>) -> Result<Stored> {
+        self.inner.finish().await
+    }
+
+    async fn abandon(self: Box<Self>) {
+        self.inner.abandon().await;
+    }
+}
+
+/// A store in which the third part of the run with fence 1 shows late: once it is let.
+pub(crate) struct Late {
+    pub(crate) inner: Arc<dyn ObjectStore>,
+    /// Told when a write is ready to show.
+    pub(crate) ready: Arc<Notify>,
+    /// Lets it.
+    pub(crate) go: Arc<Notify>,
+}
+
+#[async_trait]
+impl ObjectSource for Late {
+    fn list(&self, folder: &ObjectPath) -> Listing {
+        self.inner.list(folder)
+    }
+
+    async fn stat(&self, path: &ObjectPath) -> Result<Facts> {
+        self.inner.stat(path).await
+    }
+
+    async fn open(&self, path: &ObjectPath, span: Span) -> Result<Opened> {
+        self.inner.open(path, span).await
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Late {
+    async fn begin(&self, path: &ObjectPath) -> Result<Box<dyn Upload>> {
+        let inner = self.inner.begin(path).await?;
+        if !path.to_string().contains(".part-00003.1.") {
+            return Ok(inner);
+        }
+        Ok(Box::new(LateUpload { inner, ready: self.ready.clone(), go: self.go.clone() }))
+    }
+
+    async fn delete(&self, path: &ObjectPath) -> Result<()> {
+        self.inner.delete(path).await
+    }
+
+    /// As in a store where an upload that is complete cannot be called back any more.
+    async fn sweep(&self, _folder: &ObjectPath) -> Result<u64> {
+        Ok(0)
+    }
+}
+
+struct LateUpload {
+    inner: Box<dyn Upload>,
+    ready: Arc<Notify>,
+    go: Arc<Notify>,
+}
+
+#[async_trait]
+impl Upload for LateUpload {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
+        self.inner.write(chunk).await
+    }
+
+    async fn finish(self: Box<Self>) -> Result<Stored> {
+        self.ready.notify_one();
+        self.go.notified().await;
         self.inner.finish().await
     }
 
