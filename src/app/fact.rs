@@ -51,6 +51,8 @@ pub async fn record(
     }
     store::client::lock(deed.tx(), &actor.scope, client, "clientId").await?;
     let facts = merged(&deed, client, rows).await?;
+    let new = facts.iter().flatten().filter(|fact| fact.revision == 1).count();
+    store::fact::room(deed.tx(), client, new).await?;
     store::fact::write(deed.tx(), facts.iter().flatten()).await?;
     for fact in facts.iter().flatten() {
         deed.record(recorded(fact));

@@ -10,7 +10,7 @@ use crate::{
     domain::agreement::{Agreement, AgreementDetails, AgreementKind, AgreementState, ReturnTerms},
     error::{Error, Result},
     ids::{AgreementId, ClientId},
-    store::{self, Tx},
+    store::{self, Tx, room::room},
 };
 
 use entity::agreement::{ActiveModel, Column, Entity, Model};
@@ -146,6 +146,8 @@ pub(crate) async fn return_terms(db: &impl ConnectionTrait, client: ClientId) ->
 /// # Errors
 /// Those of the database.
 pub(crate) async fn insert(tx: &Tx, agreement: &Agreement) -> Result<()> {
+    let list = Entity::find().filter(Column::ClientId.eq(agreement.client_id.uuid()));
+    room(tx, list, "agreements", "Put what belongs together into one.").await?;
     Entity::insert(row(agreement)?.into_active_model()).exec_without_returning(tx).await?;
     Ok(())
 }

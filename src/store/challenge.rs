@@ -10,7 +10,7 @@ use crate::{
     domain::stakeholder::{Challenge, Lesson},
     error::{Error, Result},
     ids::{ChallengeId, EngagementId},
-    store::{self, Tx},
+    store::{self, Tx, room::room},
 };
 
 use entity::challenge::{ActiveModel, Column, Entity, Model};
@@ -72,6 +72,8 @@ pub(crate) async fn of_engagements(
 /// # Errors
 /// Those of the database.
 pub(crate) async fn insert(tx: &Tx, challenge: &Challenge) -> Result<()> {
+    let list = Entity::find().filter(Column::EngagementId.eq(challenge.engagement_id.uuid()));
+    room(tx, list, "challenges", "Add to one of them.").await?;
     let row = ActiveModel {
         id: ActiveValue::Set(challenge.id.into()),
         engagement_id: ActiveValue::Set(challenge.engagement_id.into()),

@@ -10,7 +10,7 @@ use crate::{
     domain::evidence::{Evidence, EvidenceKind},
     error::{Error, Result},
     ids::{ClientId, EvidenceId, HoldingId, StepId},
-    store::{self, Tx},
+    store::{self, Tx, room::room},
 };
 
 use entity::evidence::{Column, Entity, Model};
@@ -120,6 +120,15 @@ pub(crate) async fn lock_holding(tx: &Tx, scope: &ClientScope, id: HoldingId, fi
 /// # Errors
 /// Those of the database.
 pub(crate) async fn insert(tx: &Tx, evidence: &Evidence) -> Result<()> {
+    for (column, subject) in [
+        (Column::StepId, evidence.step_id.map(StepId::uuid)),
+        (Column::HoldingId, evidence.holding_id.map(HoldingId::uuid)),
+    ] {
+        if let Some(subject) = subject {
+            let list = Entity::find().filter(column.eq(subject));
+            room(tx, list, "pieces of evidence", "Put what belongs together into one file.").await?;
+        }
+    }
     Entity::insert(row(evidence)?.into_active_model()).exec_without_returning(tx).await?;
     Ok(())
 }

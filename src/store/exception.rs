@@ -14,7 +14,7 @@ use crate::{
     },
     error::{Error, Result},
     ids::{EngagementId, ExceptionId},
-    store::{self, Sort, Tx},
+    store::{self, Sort, Tx, room::room},
 };
 
 use entity::exception::{ActiveModel, Column, Entity, Model};
@@ -196,6 +196,8 @@ pub(crate) async fn due(db: &impl ConnectionTrait, now: Instant, limit: u64) -> 
 /// # Errors
 /// Those of the database.
 pub(crate) async fn insert(tx: &Tx, exception: &Exception) -> Result<()> {
+    let list = Entity::find().filter(Column::EngagementId.eq(exception.engagement_id.uuid()));
+    room(tx, list, "exceptions", "Close this run and begin another.").await?;
     Entity::insert(row(exception)?.into_active_model()).exec_without_returning(tx).await?;
     Ok(())
 }

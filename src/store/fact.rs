@@ -15,7 +15,10 @@ use crate::{
     },
     error::Result,
     ids::{ClientId, FactId},
-    store::{self, Sort, Tx},
+    store::{
+        self, Sort, Tx,
+        room::{CLIENT_MAX, within},
+    },
 };
 
 use entity::fact::{Column, Entity, Model};
@@ -125,6 +128,15 @@ pub(crate) async fn count_each(
 ) -> Result<HashMap<ClientId, u64>> {
     let counts = store::counted_each(db, of_clients(scope, clients, kind), Column::ClientId).await?;
     Ok(counts.into_iter().map(|(client, count)| (client.into(), count)).collect())
+}
+
+/// Refuses `more` new facts about the client, whose row is locked, when there is no room for them.
+///
+/// # Errors
+/// `Conflict`; those of the database.
+pub(crate) async fn room(tx: &Tx, client: ClientId, more: usize) -> Result<()> {
+    let have = store::counted(tx, Entity::find().filter(Column::ClientId.eq(client.uuid()))).await?;
+    within(have, more, CLIENT_MAX, "facts", "Record one fact for a group of like things.")
 }
 
 /// Writes facts, new ones and ones that were locked in this transaction, in one statement. Their client,

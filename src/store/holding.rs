@@ -17,7 +17,10 @@ use crate::{
     },
     error::{Conflict, Error, Result},
     ids::{ClientId, HoldingId},
-    store::{self, Sort, Tx},
+    store::{
+        self, Sort, Tx,
+        room::{self, CLIENT_MAX},
+    },
 };
 
 const TABLE: &str = "holding";
@@ -174,7 +177,7 @@ pub(crate) async fn of_clients(
     pages.into_iter().map(|(client, page)| Ok((client.into(), page.try_map(domain)?))).collect()
 }
 
-/// Every holding that matches, oldest first, however many there are: for a filter that leaves few.
+/// Every holding that matches, oldest first, at most `limit`: for a filter that leaves few.
 ///
 /// # Errors
 /// Those of the database.
@@ -182,22 +185,9 @@ pub(crate) async fn all(
     db: &impl ConnectionTrait,
     scope: &ClientScope,
     filter: &HoldingFilter,
+    limit: u64,
 ) -> Result<Vec<Holding>> {
-    let select = select(scope, filter).order_by_asc(Column::CreatedAt).order_by_asc(Column::Id);
-    select.all(db).await?.into_iter().map(domain).collect()
-}
-
-/// Every line of a client's ledger that stands between it and a conclusion, oldest first, up to 1,000.
-///
-/// # Errors
-/// Those of the database.
-pub(crate) async fn residuals(
-    db: &impl ConnectionTrait,
-    scope: &ClientScope,
-    client: ClientId,
-) -> Result<Vec<Holding>> {
-    let filter = HoldingFilter { client_id: Some(client), is_residual: true, ..HoldingFilter::default() };
-    let select = select(scope, &filter).order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).limit(1_000);
+    let select = select(scope, filter).order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).limit(limit);
     select.all(db).await?.into_iter().map(domain).collect()
 }
 
@@ -212,16 +202,19 @@ pub(crate) async fn taken_refs(tx: &Tx, client: ClientId, refs: &[&str]) -> Resu
     Ok(columns.into_tuple::<(String, String)>().all(tx).await?)
 }
 
-/// Writes new holdings in one statement.
+/// Writes new holdings of the client, whose row is locked, in one statement.
 ///
 /// # Errors
-/// `Conflict` when an external reference is taken meanwhile.
-pub(crate) async fn insert_many(tx: &Tx, holdings: impl IntoIterator<Item = &Holding>) -> Result<()> {
+/// `Conflict` when the ledger has no room for them or an external reference is taken meanwhile.
+pub(crate) async fn insert_many(tx: &Tx, client: ClientId, holdings: impl IntoIterator<Item = &Holding>) -> Result<()> {
     let rows = holdings.into_iter().map(|holding| Ok(row(holding)?.into_active_model()));
     let rows = rows.collect::<Result<Vec<_>>>()?;
     if rows.is_empty() {
         return Ok(());
     }
+    let have = store::counted(tx, Entity::find().filter(Column::ClientId.eq(client.uuid()))).await?;
+    let remedy = "Enter lines for groups of like things.";
+    room::within(have, rows.len(), CLIENT_MAX, "lines in the ledger", remedy)?;
     match Entity::insert_many(rows).exec_without_returning(tx).await {
         Err(error) if store::is_taken(&error) => Err(Error::Conflict(Conflict::Taken { field: "externalRef" })),
         other => Ok(other.map(drop)?),

@@ -49,6 +49,7 @@ pub(crate) mod log;
 mod page;
 pub(crate) mod process;
 pub(crate) mod recipient_key;
+pub(crate) mod room;
 pub(crate) mod situation;
 pub(crate) mod stakeholder;
 pub(crate) mod step;

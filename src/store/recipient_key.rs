@@ -12,7 +12,7 @@ use crate::{
     domain::recipient_key::{RecipientKeyState, StoredKey},
     error::{Error, Result},
     ids::{ClientId, RecipientKeyId},
-    store::{self, Tx},
+    store::{self, Tx, room::room},
 };
 
 const TABLE: &str = "recipient_key";
@@ -95,6 +95,8 @@ pub(crate) async fn lock(tx: &Tx, scope: &ClientScope, id: RecipientKeyId, field
 /// # Errors
 /// Those of the database.
 pub(crate) async fn insert(tx: &Tx, key: &StoredKey) -> Result<()> {
+    let list = Entity::find().filter(Column::ClientId.eq(key.client_id.uuid()));
+    room(tx, list, "recipient keys", "Use one that is confirmed.").await?;
     Entity::insert(row(key).into_active_model()).exec_without_returning(tx).await?;
     Ok(())
 }

@@ -20,6 +20,7 @@ mod holding;
 mod isolation;
 mod job;
 mod life;
+mod limits;
 mod log;
 mod node;
 mod process;

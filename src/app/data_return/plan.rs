@@ -20,7 +20,7 @@ use crate::{
     },
     error::{Error, Result, Violation},
     ids::{ClientId, HoldingId, StepId},
-    store::{self, Reader},
+    store::{self, Reader, room::CLIENT_MAX},
 };
 
 /// The key of the step that returns data, in every offboarding process.
@@ -80,7 +80,7 @@ fn under_way(engagement: &Engagement) -> Result<()> {
 
 async fn holdings(db: &impl Reader, scope: &ClientScope, client: &Client, ids: &[HoldingId]) -> Result<Vec<Holding>> {
     let mut found = if ids.is_empty() {
-        store::holding::all(db, scope, &open_data(client.id)).await?
+        store::holding::all(db, scope, &open_data(client.id), CLIENT_MAX as u64).await?
     } else {
         store::holding::load_many(db, scope, ids).await?
     };

@@ -20,6 +20,9 @@ mod change;
 pub use change::{Retain, activate, retain};
 pub(in crate::app) use change::{begin_closing, close, excepted, fail_closing, lapsed, remove, resurface, touch};
 
+/// The most lines that are listed as residual at once.
+const RESIDUALS_MAX: u64 = 1_000;
+
 /// A line to enter.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -54,7 +57,7 @@ pub async fn register(
     store::client::lock(deed.tx(), &actor.scope, client, "clientId").await?;
     let rows = without_doubles(&deed, client, rows).await?;
     let holdings: Vec<_> = rows.into_iter().map(|row| row.map(|entry| holding(&deed, client, entry))).collect();
-    store::holding::insert_many(deed.tx(), holdings.iter().flatten()).await?;
+    store::holding::insert_many(deed.tx(), client, holdings.iter().flatten()).await?;
     for holding in holdings.iter().flatten() {
         let summary = format!("{} was entered in the ledger.", holding.name);
         deed.record(about(EventKind::HoldingRegistered, holding, summary));
@@ -208,15 +211,21 @@ pub async fn count_each(
     store::holding::count_each(app.db().read(), &actor.scope, clients, filter).await
 }
 
-/// What stands between a client and a conclusion, oldest first, up to 1,000 lines; `None` when the caller
-/// cannot see the client.
+/// What stands between a client and a conclusion, oldest first; `None` when the caller cannot see the client.
 ///
 /// # Errors
-/// `Forbidden`, and those of the database.
+/// `Forbidden`; `Violation` on `clientId` when there are more than [`RESIDUALS_MAX`]; those of the database.
 pub async fn residuals(app: &App, actor: &Actor, client: ClientId) -> Result<Option<Vec<Holding>>> {
     actor.require(Permission::Residuals)?;
     if store::client::find(app.db().read(), &actor.scope, client).await?.is_none() {
         return Ok(None);
     }
-    store::holding::residuals(app.db().read(), &actor.scope, client).await.map(Some)
+    let filter = HoldingFilter { client_id: Some(client), is_residual: true, ..HoldingFilter::default() };
+    let found = store::holding::all(app.db().read(), &actor.scope, &filter, RESIDUALS_MAX + 1).await?;
+    if found.len() as u64 <= RESIDUALS_MAX {
+        return Ok(Some(found));
+    }
+    let message = format!("More than {RESIDUALS_MAX} lines are open, and this list is given whole or not at all.");
+    let violation = Violation::new("clientId", message);
+    Err(violation.remedy("Page through holdings(filter: { clientId, isResidual: true }).").into())
 }

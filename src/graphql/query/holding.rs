@@ -41,8 +41,9 @@ impl HoldingQuery {
         nullable(found.await)
     }
 
-    /// What stands between a client and a conclusion, oldest first, up to 1,000 lines; null when the caller
-    /// cannot see the client. Example: `{ residuals(clientId: "cli_…") { kind name state } }`.
+    /// What stands between a client and a conclusion, oldest first; null when the caller cannot see the client.
+    /// An error when there are more than 1,000 lines: read those through
+    /// `holdings(filter: { clientId, isResidual: true })`. Example: `{ residuals(clientId: "cli_…") { kind name state } }`.
     async fn residuals(
         &self,
         ctx: &Context<'_>,

@@ -124,7 +124,7 @@ blockers! {
     RecipientKeyUnconfirmedBlocker {}
     /// The client has not acknowledged returned data.
     ReceiptMissingBlocker {
-        /// The holdings.
+        /// The first 100 of the holdings; the message counts all of them.
         holding_ids: Vec<ID>,
     }
     /// Fees are open.
@@ -136,32 +136,32 @@ blockers! {
     }
     /// Lines of the ledger are not alive yet.
     HoldingsNotActiveBlocker {
-        /// The holdings.
+        /// The first 100 of the holdings; the message counts all of them.
         holding_ids: Vec<ID>,
     }
     /// Lines of the ledger are neither closed nor retained nor excepted.
     HoldingsOpenBlocker {
-        /// The holdings.
+        /// The first 100 of the holdings; the message counts all of them.
         holding_ids: Vec<ID>,
     }
     /// Lines of the ledger are not verified gone.
     HoldingsNotClosedBlocker {
-        /// The holdings.
+        /// The first 100 of the holdings; the message counts all of them.
         holding_ids: Vec<ID>,
     }
     /// The ledger is not empty.
     ResidualsBlocker {
-        /// The holdings.
+        /// The first 100 of the holdings; the message counts all of them.
         holding_ids: Vec<ID>,
     }
     /// Exceptions are open.
     ExceptionsOpenBlocker {
-        /// The exceptions.
+        /// The first 100 of the exceptions; the message counts all of them.
         exception_ids: Vec<ID>,
     }
     /// Questions are open.
     DecisionsOpenBlocker {
-        /// The decisions.
+        /// The first 100 of the decisions; the message counts all of them.
         decision_ids: Vec<ID>,
     }
     /// It needs another pair of eyes than those that did an earlier step.
@@ -171,8 +171,11 @@ blockers! {
     }
 }
 
+/// The most ids that one blocker names: a list to read, not the ledger. The message counts all of them.
+const IDS_MAX: usize = 100;
+
 fn ids(ids: &[impl ToString]) -> Vec<ID> {
-    ids.iter().map(|id| id.to_string().into()).collect()
+    ids.iter().take(IDS_MAX).map(|id| id.to_string().into()).collect()
 }
 
 impl From<gate::Blocker> for Blocker {
@@ -207,5 +210,19 @@ impl From<gate::Blocker> for Blocker {
             Missing::Answers { decisions } => DecisionsOpenBlocker::of(b, ids(decisions)),
             Missing::AnotherPerson { step } => SamePersonBlocker::of(b, step.clone()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blocker_names_a_hundred_and_its_message_counts_them_all() {
+        let holdings = (0..101).map(|_| uuid::Uuid::now_v7().into()).collect();
+        let blocker = gate::Blocker { missing: Missing::EmptyLedger { holdings }, is_hard: true };
+        let Blocker::ResidualsBlocker(shown) = Blocker::from(blocker) else { unreachable!() };
+        assert_eq!(shown.holding_ids.len(), IDS_MAX);
+        assert!(shown.message.contains("101"), "{}", shown.message);
     }
 }

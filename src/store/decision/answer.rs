@@ -15,7 +15,7 @@ use crate::{
     },
     error::{Error, Result},
     ids::{DecisionId, UserId},
-    store::{self, Tx},
+    store::{self, Tx, room::room},
 };
 
 use entity::{decision, decision_delegation as delegations, decision_vote as votes, user};
@@ -87,6 +87,8 @@ pub(crate) async fn insert_vote(tx: &Tx, id: DecisionId, earlier: usize, vote: &
         comment: ActiveValue::Set(vote.comment.clone()),
         voted_at: ActiveValue::Set(vote.voted_at),
     };
+    let list = votes::Entity::find().filter(votes::Column::DecisionId.eq(id.uuid()));
+    room(tx, list, "votes", "Ask for another decision.").await?;
     votes::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())
 }
@@ -103,6 +105,8 @@ pub(crate) async fn insert_delegation(tx: &Tx, id: DecisionId, delegation: &Dele
         role: ActiveValue::Set(delegation.role.to_string()),
         delegated_at: ActiveValue::Set(delegation.delegated_at),
     };
+    let list = delegations::Entity::find().filter(delegations::Column::DecisionId.eq(id.uuid()));
+    room(tx, list, "delegations", "Ask for another decision.").await?;
     delegations::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::{
     },
     error::{Error, Result},
     ids::{DecisionId, EngagementId},
-    store::{self, Sort, Tx},
+    store::{self, Sort, Tx, room::room},
 };
 
 use entity::{
@@ -199,6 +199,10 @@ pub(crate) async fn due(db: &impl ConnectionTrait, now: Instant, limit: u64) -> 
 /// # Errors
 /// Those of the database.
 pub(crate) async fn insert(tx: &Tx, decision: &Decision, awaited: &BTreeSet<Role>) -> Result<()> {
+    if let Some(engagement) = decision.engagement_id {
+        let list = Entity::find().filter(Column::EngagementId.eq(engagement.uuid()));
+        room(tx, list, "decisions", "Close this run and begin another.").await?;
+    }
     Entity::insert(row(decision)?.into_active_model()).exec_without_returning(tx).await?;
     let asked = decision.rule.roles().map(|role| roles::ActiveModel {
         decision_id: ActiveValue::Set(decision.id.into()),

@@ -1,6 +1,8 @@
 //! Putting a job in the queue.
 
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Value};
+
+use entity::job::{Column, Entity};
 
 use super::states;
 use crate::{
@@ -11,6 +13,7 @@ use crate::{
     store::{
         Tx,
         dialect::{Dialect, millis},
+        room::room,
         to_json,
     },
 };
@@ -23,6 +26,10 @@ use crate::{
 /// # Errors
 /// Those of the database.
 pub(crate) async fn enqueue(tx: &Tx, new: &NewJob, at: Instant) -> Result<Enqueued> {
+    if let Some(step) = new.step_id {
+        let list = Entity::find().filter(Column::StepId.eq(step.uuid()));
+        room(tx, list, "jobs", "Order one of them again instead.").await?;
+    }
     let dialect = Dialect::of(tx.get_database_backend());
     let sql = format!(
         "INSERT INTO job (id, client_id, engagement_id, step_id, plan_id, parent_id, kind, state, args, reason, \

@@ -15,7 +15,7 @@ use crate::{
     },
     error::{Conflict, Error, Result},
     ids::{ProcessId, ProcessVersionId},
-    store::{self, Sort, Tx},
+    store::{self, Sort, Tx, room::room},
 };
 
 pub(crate) mod review;
@@ -182,6 +182,8 @@ pub(crate) async fn lock_version(tx: &Tx, id: ProcessVersionId, field: &'static 
 /// # Errors
 /// Those of the database.
 pub(crate) async fn insert_version(tx: &Tx, version: &ProcessVersion) -> Result<()> {
+    let list = process_version::Entity::find().filter(process_version::Column::ProcessId.eq(version.process_id.uuid()));
+    room(tx, list, "versions", "Begin a process with a document number of its own.").await?;
     let row = version_row(version)?.into_active_model();
     process_version::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())

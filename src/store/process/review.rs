@@ -11,7 +11,7 @@ use crate::{
     domain::process::ProcessReview,
     error::Result,
     ids::ProcessVersionId,
-    store::{self, Tx},
+    store::{self, Tx, room::room},
 };
 
 const TABLE: &str = "process_review";
@@ -48,6 +48,8 @@ pub(crate) async fn of_versions(
 /// # Errors
 /// Those of the database.
 pub(crate) async fn insert(tx: &Tx, id: Uuid, review: &ProcessReview) -> Result<()> {
+    let list = Entity::find().filter(Column::ProcessVersionId.eq(review.process_version_id.uuid()));
+    room(tx, list, "reviews", "Make a new version of the process.").await?;
     let row = ActiveModel {
         id: ActiveValue::Set(id),
         process_version_id: ActiveValue::Set(review.process_version_id.into()),
