@@ -73,17 +73,26 @@ async fn client(app: &TestApp, house: &House, number: usize) {
     done(sent(app, &house.sales, stakeholder, input).await);
 }
 
-/// The page's statements for few rows and for many: the same, but for batches that a busy machine splits. One more for
-/// each row would be far beyond that.
+/// The fewest statements that the page takes, of three readings: a busy machine may split a batch, and never saves one.
+async fn fewest(app: &TestApp, actor: &Actor, document: &str) -> u64 {
+    let mut fewest = u64::MAX;
+    for _ in 0..3 {
+        fewest = fewest.min(read(app, actor, document).await.1);
+    }
+    fewest
+}
+
+/// The page takes no statement more for many rows than for few. It has several tries, because a busy machine may split
+/// a batch; one that takes a statement for each row has none of them right.
 async fn compare(app: &TestApp, actor: &Actor, document: &str, few: u64, rows: usize) {
     let mut taken = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..5 {
         let (answer, statements) = read(app, actor, document).await;
         assert!(answer.to_string().len() > rows * 10, "there is something to read");
-        taken.push(statements);
-        if statements <= few + few / 2 + 5 {
+        if statements <= few {
             return;
         }
+        taken.push(statements);
     }
     panic!("{few} statements for few rows became {taken:?} for many, of {document}");
 }
@@ -102,9 +111,7 @@ on_both_stacks! {
             .iter().map(|list| format!("{{ clients(first: 100) {{ nodes {{ id {list} }} }} }}")).chain([EVERYTHING.to_owned()]).collect();
         let mut few = Vec::new();
         for page in &pages {
-            let (_, one) = read(&app, &house.account, page).await;
-            let (_, two) = read(&app, &house.account, page).await;
-            few.push(one.min(two));
+            few.push(fewest(&app, &house.account, page).await);
         }
         assert!(few.iter().all(|&count| count < 100), "{few:?}");
         for number in 5..50 {
@@ -131,9 +138,7 @@ on_both_stacks! {
             exceptions(first: 100) { totalCount nodes { state step { key } decision { state } client { name } } } }"];
         let mut few = Vec::new();
         for page in pages {
-            let (_, one) = read(&app, &house.account, page).await;
-            let (_, two) = read(&app, &house.account, page).await;
-            few.push(one.min(two));
+            few.push(fewest(&app, &house.account, page).await);
         }
         for number in 2..12 {
             client(&app, &house, number).await;
@@ -150,11 +155,10 @@ on_both_stacks! {
         }
         let contact = app.staff(Role::ClientContact);
         let page = "{ clients { nodes { name contacts { name } agreements { kind } engagements { nodes { steps { key blockedBy { code } } score { percent } } } } } }";
-        let (_, one) = read(&app, &contact, page).await;
-        let (_, two) = read(&app, &contact, page).await;
+        let few = fewest(&app, &contact, page).await;
         for number in 4..12 {
             client(&app, &house, number).await;
         }
-        compare(&app, &contact, page, one.min(two), 12).await;
+        compare(&app, &contact, page, few, 12).await;
     }
 }
