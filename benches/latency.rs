@@ -224,6 +224,7 @@ fn operator() -> Actor {
         name: "operator".to_owned(),
         roles: BTreeSet::from([Role::Operator]),
         scope: ClientScope::system(),
+        may_adhoc: false,
         expires_at: None,
     }
 }

@@ -15,6 +15,8 @@ pub struct Actor {
     pub roles: BTreeSet<Role>,
     /// Which clients it may see and change.
     pub scope: ClientScope,
+    /// Whether it may send documents that are not registered, even where not everybody may.
+    pub may_adhoc: bool,
     /// When what it showed stops being valid; a stream to it ends then. `None`: only on revocation.
     pub expires_at: Option<Instant>,
 }
@@ -28,6 +30,7 @@ impl Actor {
             name: ActorId::System.to_string(),
             roles: BTreeSet::new(),
             scope: ClientScope::system(),
+            may_adhoc: false,
             expires_at: None,
         }
     }
@@ -35,7 +38,7 @@ impl Actor {
     /// A caller of any kind, for the unit tests of other modules.
     #[cfg(test)]
     pub(crate) fn for_test(id: ActorId, roles: impl IntoIterator<Item = Role>, scope: ClientScope) -> Self {
-        Self { id, name: id.to_string(), roles: roles.into_iter().collect(), scope, expires_at: None }
+        Self { id, name: id.to_string(), roles: roles.into_iter().collect(), scope, may_adhoc: false, expires_at: None }
     }
 
     /// Whether it acts as `role`.

@@ -142,6 +142,7 @@ impl StoredKey {
             name: key.name.clone(),
             roles: key.roles.clone(),
             scope: key.client_ids.clone().map_or_else(ClientScope::all, ClientScope::only),
+            may_adhoc: false,
             expires_at: key.expires_at,
         })
     }

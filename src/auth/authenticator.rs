@@ -91,7 +91,7 @@ impl Authenticator {
     async fn by_token(&self, token: &str) -> Result<Actor> {
         let identity = self.tokens.verify(token).await?;
         let scope = identity.scope();
-        let Identity { subject, name, email, roles, client, expires_at } = identity;
+        let Identity { subject, name, email, roles, client, may_adhoc, expires_at } = identity;
         let sign_in = SignIn { subject, name, email, roles, client };
         let known = self.sign_in(&sign_in).await?;
         if !known.is_active {
@@ -102,6 +102,7 @@ impl Authenticator {
             name: sign_in.name,
             roles: sign_in.roles,
             scope,
+            may_adhoc,
             expires_at: Some(expires_at),
         })
     }

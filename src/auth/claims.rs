@@ -33,6 +33,9 @@ const SKEW: TimeDelta = TimeDelta::seconds(30);
 /// OpenID Connect Core section 2.
 const SUB_MAX: usize = 255;
 
+/// The scope of a token that may send documents which are not registered.
+const ADHOC: &str = "graphql:adhoc";
+
 /// The payload of a token, as far as it concerns us. Everything else in it is ignored.
 #[derive(Deserialize)]
 pub(in crate::auth) struct Claims {
@@ -46,6 +49,7 @@ pub(in crate::auth) struct Claims {
     email: Option<String>,
     roles: Vec<String>,
     client: Option<String>,
+    scope: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +81,8 @@ pub struct Identity {
     pub roles: BTreeSet<Role>,
     /// The only client the token is for. Never absent for a `CLIENT_CONTACT`.
     pub client: Option<ClientId>,
+    /// Whether `scope` has [`ADHOC`].
+    pub may_adhoc: bool,
     /// `exp`.
     pub expires_at: Instant,
 }
@@ -112,6 +118,7 @@ impl Claims {
             email: email(self.email.as_deref())?,
             roles,
             client,
+            may_adhoc: self.scope.is_some_and(|scope| scope.split(' ').any(|word| word == ADHOC)),
             expires_at,
         })
     }

@@ -89,6 +89,12 @@ settings! {
         execution_timeout: Duration = "10s" from "GANGWAY_EXECUTION_TIMEOUT" within "10ms" to "10m";
         /// Whether `GET` may carry the text of a query. Default: only while the development issuer is on.
         get_documents: Option<bool> = "" from "GANGWAY_GET_DOCUMENTS";
+        /// A JSON file with the documents the front end registered: an object from `sha256:HEX` to the text, as code
+        /// generators write it. Default: none.
+        documents: Option<PathBuf> = "" from "GANGWAY_DOCUMENTS";
+        /// Whether callers may send documents that are not registered. Where they may not, those whose token has the
+        /// scope `graphql:adhoc` still may. Default: while no file of documents is named.
+        free_documents: Option<bool> = "" from "GANGWAY_FREE_DOCUMENTS";
         /// Queries and mutations that may run at a time; more are asked to come back (503).
         requests: u32 = "256" from "GANGWAY_MAX_REQUESTS" within "1" to "100000";
         /// Connections that may be open at a time.
@@ -214,6 +220,11 @@ impl Config {
     /// Whether `GET` may carry the text of a query.
     pub fn takes_get_documents(&self) -> bool {
         self.http.get_documents.unwrap_or_else(|| self.is_dev_issuer_on())
+    }
+
+    /// Whether callers may send documents that are not registered.
+    pub fn takes_free_documents(&self) -> bool {
+        self.http.free_documents.unwrap_or(self.http.documents.is_none())
     }
 
     /// The folder with the built `GraphiQL`, whether it is there or not.

@@ -23,6 +23,7 @@ fn nothing_set_gives_the_embedded_defaults() {
     assert_eq!(config.http.body_limit, Size(1 << 20));
     assert_eq!(config.http.execution_timeout, Duration::from_secs(10));
     assert!(config.is_dev_issuer_on() && config.takes_get_documents() && config.worker.enabled);
+    assert!(config.takes_free_documents() && !read([("GANGWAY_DOCUMENTS", "/d.json")]).unwrap().takes_free_documents());
     assert!(config.warnings.is_empty());
 }
 

@@ -12,7 +12,11 @@ use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::Map;
 
-use super::{answer::Refused, status::Kind};
+use super::{
+    answer::Refused,
+    documents::{self, Digest},
+    status::Kind,
+};
 
 /// A body that trickles in for longer is given up.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
@@ -21,6 +25,17 @@ const DISCARD_MAX_BYTES: usize = 8 << 20;
 const DISCARD_WITHIN: Duration = Duration::from_secs(2);
 /// Below `extensions`, the name of a stored document.
 const PERSISTED: &str = "persistedQuery";
+
+/// Whether a request names a stored document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// It does not.
+    Not,
+    /// By something that is no SHA-256.
+    Wrongly,
+    /// By the SHA-256 of its text.
+    By(Digest),
+}
 
 /// What a caller asks, strictly typed: a list of requests, or a number where a text belongs, is refused.
 /// Unknown members are ignored, as the specification wants.
@@ -119,15 +134,25 @@ impl Ask {
         })
     }
 
-    /// Whether the text of a document was sent.
-    pub(super) fn has_document(&self) -> bool {
-        self.query.as_deref().is_some_and(|query| !query.is_empty())
+    /// The text of a document, if one was sent.
+    pub(super) fn document(&self) -> Option<&str> {
+        self.query.as_deref().filter(|query| !query.is_empty())
     }
 
-    /// Whether a stored document is meant, by its id or its hash.
-    pub(super) fn names_document(&self) -> bool {
-        self.document_id.is_some()
-            || self.extensions.as_ref().is_some_and(|extensions| extensions.contains_key(PERSISTED))
+    /// Puts the text in that the request names.
+    pub(super) fn set_document(&mut self, text: &str) {
+        self.query = Some(text.to_owned());
+    }
+
+    /// How a stored document is named, by its id or its hash.
+    pub(super) fn named(&self) -> Named {
+        let hash = self.extensions.as_ref().and_then(|extensions| extensions.get(PERSISTED));
+        let name = match (&self.document_id, hash) {
+            (None, None) => return Named::Not,
+            (Some(id), _) => Some(id.as_str()),
+            (None, Some(hash)) => hash.get("sha256Hash").and_then(serde_json::Value::as_str),
+        };
+        name.and_then(documents::digest).map_or(Named::Wrongly, Named::By)
     }
 
     /// The request for the schema.

@@ -15,6 +15,7 @@ use super::{
     answer::{Refused, answered},
     ask::{Ask, check_length, discard},
     caller::{Caller, bearer},
+    documents::Unresolved,
     graph::{Call, Via},
     socket, sse,
     status::Kind,
@@ -83,12 +84,12 @@ async fn respond(
     let Transport(shared) = transport;
     let is_get = parts.method == Method::GET;
     let after = last_event_id(&parts.headers);
-    let ask = read(shared, parts, body).await?;
-    if !ask.has_document() && ask.names_document() {
-        return Ok(refused(ErrorCode::PersistedQueryNotFound, "No document is stored under this id.", media, id));
-    }
-    if is_get && ask.has_document() && !shared.config.takes_get_documents() {
+    let mut ask = read(shared, parts, body).await?;
+    if is_get && ask.document().is_some() && !shared.config.takes_get_documents() {
         return Err(Refused::method("GET takes stored documents only; send the text by POST.", "POST"));
+    }
+    if let Err(Unresolved { code, message }) = shared.resolve(&mut ask, &caller.actor) {
+        return Ok(refused(code, message, media, id));
     }
     let via = if media == Media::EventStream { Via::Sse } else { Via::Http };
     let document_max = shared.config.http.document_limit.bytes();

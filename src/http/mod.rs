@@ -20,6 +20,7 @@ mod answer;
 mod ask;
 mod caller;
 mod console;
+mod documents;
 mod endpoint;
 mod files;
 mod frame;
@@ -39,12 +40,16 @@ use axum::{
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use documents::Documents;
 pub use graph::Graph;
 pub use operations::{Check, Readiness};
 
+use ask::Ask;
+use documents::Unresolved;
+
 use crate::{
     app::App,
-    auth::Authenticate,
+    auth::{Actor, Authenticate},
     clock::{Clock, IdSource},
     config::Config,
 };
@@ -66,6 +71,8 @@ pub struct Ports {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Takes and gives files; without it, there are none.
     pub files: Option<App>,
+    /// What can be asked by name.
+    pub documents: Documents,
 }
 
 /// Serves the API.
@@ -87,6 +94,14 @@ struct Shared {
     open: TaskTracker,
     /// Cancelled when the process is to stop.
     stop: CancellationToken,
+}
+
+impl Shared {
+    /// Puts the document into a request that names one, if `actor` may send it.
+    fn resolve(&self, ask: &mut Ask, actor: &Actor) -> Result<(), Unresolved> {
+        let is_free = actor.may_adhoc || self.config.takes_free_documents();
+        self.ports.documents.resolve(ask, is_free, self.config.http.document_limit.bytes())
+    }
 }
 
 impl fmt::Debug for Transport {

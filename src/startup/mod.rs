@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     error::{Error, Result},
     graphql::{self, extensions::guarded, guard::Limits, subscription::event::Everything},
-    http::{Graph, Ports, Transport},
+    http::{Documents, Graph, Ports, Transport},
     jobs::Registry,
     ports::shelves::Shelves,
     queue::{self, Queue, Worker},
@@ -141,6 +141,13 @@ impl Process {
         self.end(Some(worker), background).await;
     }
 
+    /// The documents that the front end registered.
+    fn documents(&self) -> Result<Documents> {
+        let Some(path) = &self.config.http.documents else { return Ok(Documents::default()) };
+        Documents::load(path, self.config.http.document_limit.bytes())
+            .map_err(|error| Error::violation("GANGWAY_DOCUMENTS", format!("{}: {error}.", path.display())))
+    }
+
     async fn end(self, worker: Option<Running>, background: Background) {
         if let Some(running) = worker {
             running.worker.drain(self.config.server.shutdown_grace).await;
@@ -167,6 +174,7 @@ impl Process {
             ids,
             metrics: Arc::new(move || metrics.render()),
             files: Some(self.app.clone()),
+            documents: self.documents()?,
         })
     }
 

@@ -14,7 +14,7 @@ use crate::toy::{EVENTS, Toy};
 
 const PROTOCOL: &str = "graphql-transport-ws";
 
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
     async fn try_open(toy: &Toy, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
@@ -30,14 +30,14 @@ impl Socket {
     }
 
     /// A socket that is acknowledged.
-    async fn ready(toy: &Toy, token: &str) -> Self {
+    pub(crate) async fn ready(toy: &Toy, token: &str) -> Self {
         let mut socket = Self::open(toy).await;
         socket.send(json!({"type": "connection_init", "payload": {"authorization": format!("Bearer {token}")}})).await;
         assert_eq!(socket.next().await, json!({"type": "connection_ack"}));
         socket
     }
 
-    async fn send(&mut self, message: Value) {
+    pub(crate) async fn send(&mut self, message: Value) {
         self.text(message.to_string()).await;
     }
 
@@ -55,7 +55,7 @@ impl Socket {
     }
 
     /// The next message that is no ping.
-    async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         loop {
             match self.frame().await.unwrap() {
                 Message::Text(text) => {

@@ -24,7 +24,7 @@ use gangway::{
         extensions::{Resume, guarded},
         guard::Limits,
     },
-    http::{Check, Graph, Ports, Readiness, Transport},
+    http::{Check, Documents, Graph, Ports, Readiness, Transport},
     ids::ActorId,
     telemetry::Metrics,
 };
@@ -146,7 +146,7 @@ impl Authenticate for Doorman {
             _ => (bearer, None),
         };
         match name {
-            "good" | "other" | "short" => {}
+            "good" | "other" | "short" | "adhoc" => {}
             "revocable" if !self.is_revoked.load(Ordering::SeqCst) => {}
             "down" => {
                 let source = std::io::Error::other("hunter2").into();
@@ -157,7 +157,14 @@ impl Authenticate for Doorman {
         }
         let id = ActorId::User(uuid_of(name).into());
         let roles = BTreeSet::from([Role::Operator]);
-        Ok(Actor { id, name: name.to_owned(), roles, scope: ClientScope::system(), expires_at })
+        Ok(Actor {
+            id,
+            name: name.to_owned(),
+            roles,
+            scope: ClientScope::system(),
+            may_adhoc: name == "adhoc",
+            expires_at,
+        })
     }
 }
 
@@ -217,6 +224,11 @@ impl Toy {
             ids: Arc::new(System),
             metrics: Arc::new(move || metrics.render()),
             files: None,
+            documents: config
+                .http
+                .documents
+                .as_ref()
+                .map_or_else(Documents::default, |path| Documents::load(path, 64 << 10).unwrap()),
         };
         let stop = CancellationToken::new();
         let transport = Transport::new(ports, &config, stop.clone());

@@ -81,6 +81,7 @@ impl Whole {
             name: role.to_string(),
             roles: BTreeSet::from([role]),
             scope: ClientScope::system(),
+            may_adhoc: false,
             expires_at: None,
         };
         let request = Request::new(document).variables(Variables::from_json(variables));

@@ -70,6 +70,7 @@ fn staff(scope: ClientScope) -> Actor {
         name: String::new(),
         roles: BTreeSet::from([Role::Compliance]),
         scope,
+        may_adhoc: false,
         expires_at: None,
     }
 }

@@ -25,6 +25,16 @@ async fn a_good_token_of_each_algorithm_says_who_it_is_about() {
 }
 
 #[tokio::test]
+async fn free_documents_are_a_word_of_the_scope() {
+    let signer = Signer::new(Algorithm::EdDsa);
+    let verifier = signer.verifier(Algorithm::EdDsa);
+    for (scope, may) in [("openid graphql:adhoc", true), ("graphql:adhoc-not", false), ("", false)] {
+        let token = signer.token(&claims_with("scope", &json!(scope)));
+        assert_eq!(accepted(&verifier, &token).await.may_adhoc, may, "{scope}");
+    }
+}
+
+#[tokio::test]
 async fn claims_that_break_a_rule_are_refused() {
     let signer = Signer::new(Algorithm::EdDsa);
     let verifier = signer.verifier(Algorithm::EdDsa);

@@ -7,7 +7,10 @@ use serde_json::value::RawValue;
 
 use super::close::Close;
 use crate::graphql::extensions::Finished;
-use crate::http::{ask::Ask, graph::Item};
+use crate::http::{
+    ask::{Ask, Named},
+    graph::Item,
+};
 
 /// An id is repeated in every answer.
 const ID_MAX_BYTES: usize = 256;
@@ -59,7 +62,7 @@ impl Incoming {
             "pong" => object(payload).map(|_| Self::Pong),
             "subscribe" => {
                 let ask = payload.and_then(|payload| Ask::from_json(payload.get().as_bytes()).ok());
-                let ask = ask.filter(|ask| ask.has_document() || ask.names_document());
+                let ask = ask.filter(|ask| ask.document().is_some() || ask.named() != Named::Not);
                 let ask = ask.ok_or_else(|| Close::bad_message("Invalid message: `payload` of `subscribe`"))?;
                 Ok(Self::Subscribe(operation_id(id)?, Box::new(ask)))
             }

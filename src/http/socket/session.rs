@@ -24,6 +24,7 @@ use crate::{
         Transport,
         ask::Ask,
         caller::{Caller, Seat, after_scheme},
+        documents::Unresolved,
         graph::{Call, Item, Via},
     },
 };
@@ -174,11 +175,11 @@ impl Session<'_> {
     }
 
     /// The answers of one operation and its end.
-    fn operation(&self, ask: Ask, caller: &Caller) -> BoxStream<'static, Step> {
+    fn operation(&self, mut ask: Ask, caller: &Caller) -> BoxStream<'static, Step> {
         let shared = self.transport.0.clone();
         let one = |item: Item| stream::once(async move { Some(Box::new(item)) }).boxed();
-        if !ask.has_document() {
-            return one(self.refused(ErrorCode::PersistedQueryNotFound, "No document is stored under this id."));
+        if let Err(Unresolved { code, message }) = shared.resolve(&mut ask, &caller.actor) {
+            return one(self.refused(code, message));
         }
         let request = match ask.into_request() {
             Ok(request) => request,

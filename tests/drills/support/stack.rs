@@ -284,6 +284,7 @@ fn overseer() -> Actor {
         name: "overseer".to_owned(),
         roles: BTreeSet::from([Role::Compliance]),
         scope: ClientScope::system(),
+        may_adhoc: false,
         expires_at: None,
     }
 }

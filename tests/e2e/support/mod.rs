@@ -147,6 +147,7 @@ impl TestApp {
             name: role.to_string(),
             roles: BTreeSet::from([role]),
             scope: ClientScope::system(),
+            may_adhoc: false,
             expires_at: None,
         }
     }
