@@ -58,11 +58,6 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// A list that is only read forwards.
-    pub fn forward(first: Option<i32>, after: Option<String>) -> Self {
-        Self { first, after, last: None, before: None }
-    }
-
     /// How many rows these arguments ask for, and from which end.
     ///
     /// # Errors

@@ -61,7 +61,7 @@ pub(crate) mod worker;
 /// What a query runs on: a pool, or a transaction that has not ended.
 pub(crate) use sea_orm::ConnectionTrait as Reader;
 
-pub(crate) use page::{Sort, counted, counted_each, fetch, fetch_by, fetch_each};
+pub(crate) use page::{Sort, counted, counted_each, fetch, fetch_by, fetch_each, fetch_each_by};
 
 /// How long a caller is asked to wait when the database does not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(2);

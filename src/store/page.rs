@@ -64,7 +64,30 @@ pub(crate) async fn fetch_by<E: EntityTrait>(
 pub(crate) async fn fetch_each<E, P, A, I, C>(
     db: &C,
     select: Select<E>,
+    keys: (P, A, I),
+    sort: Sort,
+    window: &Window,
+    parent_of: impl Fn(&E::Model) -> Uuid,
+) -> Result<HashMap<Uuid, Page<E::Model>>>
+where
+    E: EntityTrait,
+    P: ColumnTrait,
+    A: ColumnTrait,
+    I: ColumnTrait,
+    C: ConnectionTrait,
+{
+    fetch_each_by(db, select, keys, instant, sort, window, parent_of).await
+}
+
+/// The same of lists that are ordered by something else than an instant; `place` is what a key has in that column.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn fetch_each_by<E, P, A, I, C>(
+    db: &C,
+    select: Select<E>,
     (parent, at, id): (P, A, I),
+    place: impl Fn(Key) -> Expr,
     sort: Sort,
     window: &Window,
     parent_of: impl Fn(&E::Model) -> Uuid,
@@ -81,7 +104,7 @@ where
         .order_by((E::default(), at), order.clone())
         .order_by((E::default(), id), order.clone())
         .take();
-    let mut ranked = between(select.clone(), (at, id), instant, sort, window).into_query();
+    let mut ranked = between(select.clone(), (at, id), place, sort, window).into_query();
     ranked.clear_selects().expr_as(Expr::col((E::default(), id)), "id");
     ranked.expr_window_as(Func::cust("ROW_NUMBER"), rank, "rank");
     let mut chosen = Query::select();

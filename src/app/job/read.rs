@@ -96,7 +96,7 @@ pub async fn of_steps(app: &App, actor: &Actor, steps: &[StepId]) -> Result<Hash
     store::job::of_steps(app.db().read(), &actor.scope, steps, PER_STEP).await
 }
 
-/// Up to `limit` targets of each job behind `position`, in order.
+/// A page of each job's targets, in order; a job without targets there is absent.
 ///
 /// # Errors
 /// `Forbidden`, and those of the database.
@@ -105,11 +105,10 @@ pub async fn targets_of(
     actor: &Actor,
     jobs: &[JobId],
     state: Option<TargetState>,
-    behind: Option<u32>,
-    limit: u32,
-) -> Result<HashMap<JobId, Vec<Target>>> {
+    window: &Window,
+) -> Result<HashMap<JobId, Page<Target>>> {
     actor.require(Permission::JobTarget)?;
-    store::job::page_targets(app.db().read(), &actor.scope, jobs, state, behind, limit).await
+    store::job::page_targets(app.db().read(), &actor.scope, jobs, state, window).await
 }
 
 /// How many targets of each job stand where.

@@ -11,12 +11,12 @@ use crate::{
     app,
     domain::{
         gate::Blocker,
-        job::{JobFilter, JobKind, Target, TargetCounts, TargetState},
+        job::{JobFilter, JobKind, TargetCounts, TargetState},
         page::{Page, Window},
     },
     graphql::{
         loaders::{Batch, Shared, alike},
-        types::{job::Job, job_plan::JobPlan},
+        types::{job::Job, job_plan::JobPlan, job_target::JobTarget},
     },
     ids::{ClientId, JobId, JobPlanId, StepId},
 };
@@ -37,9 +37,9 @@ pub struct JobCountOf(pub ClientId, pub JobFilter);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct JobsOfStep(pub StepId);
 
-/// Asks for so many targets of a job, of one state if any, behind a place.
+/// Asks for a page of a job's targets, of one state if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TargetsOf(pub JobId, pub Option<TargetState>, pub Option<u32>, pub u32);
+pub struct TargetsOf(pub JobId, pub Option<TargetState>, pub Window);
 
 /// Asks how many targets of this job stand where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -136,15 +136,14 @@ impl Loader<JobsOfStep> for Batch {
 }
 
 impl Loader<TargetsOf> for Batch {
-    type Value = Vec<Target>;
+    type Value = Page<JobTarget>;
     type Error = Shared;
 
-    async fn load(&self, keys: &[TargetsOf]) -> Result<HashMap<TargetsOf, Vec<Target>>, Shared> {
+    async fn load(&self, keys: &[TargetsOf]) -> Result<HashMap<TargetsOf, Page<JobTarget>>, Shared> {
         let mut found = HashMap::new();
-        for ((state, behind, limit), jobs) in alike(keys, |key| ((key.1, key.2, key.3), key.0)) {
-            let pages = app::job::targets_of(&self.app, &self.actor, &jobs, state, behind, limit);
-            let pages = pages.await.map_err(Arc::new)?;
-            found.extend(pages.into_iter().map(|(job, targets)| (TargetsOf(job, state, behind, limit), targets)));
+        for ((state, window), jobs) in alike(keys, |key| ((key.1, key.2), key.0)) {
+            let pages = app::job::targets_of(&self.app, &self.actor, &jobs, state, &window).await.map_err(Arc::new)?;
+            found.extend(pages.into_iter().map(|(job, page)| (TargetsOf(job, state, window), page.map(JobTarget))));
         }
         Ok(found)
     }

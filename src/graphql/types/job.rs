@@ -9,22 +9,15 @@ use crate::{
         job::{self, JobKind, JobState, TargetState, Verb},
         page::{Key, Keyed, Page},
     },
-    error::{Error, Violation},
     graphql::{
         connection::{Slice, connection, total},
         context::Caller,
         id,
-        loaders::{CertificateOfJob, ClientKey, EngagementKey, StepKey, TargetCountsOf, TargetsOf, listed, load},
+        loaders::{CertificateOfJob, ClientKey, EngagementKey, StepKey, TargetCountsOf, TargetsOf, load},
         scalars::DateTime,
         types::{
-            actor::Actor as Doer,
-            certificate::Certificate,
-            client::Client,
-            engagement::Engagement,
-            job_progress::JobProgress,
-            job_result::JobResult,
-            job_target::{JobTarget, JobTargetConnection},
-            step::Step,
+            actor::Actor as Doer, certificate::Certificate, client::Client, engagement::Engagement,
+            job_progress::JobProgress, job_result::JobResult, job_target::JobTargetConnection, step::Step,
         },
     },
 };
@@ -197,22 +190,18 @@ impl Job {
         ctx: &Context<'_>,
         #[graphql(desc = "How many, up to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only what follows this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what precedes this cursor.")] before: Option<String>,
         #[graphql(desc = "Only targets in this state.")] state: Option<TargetState>,
     ) -> async_graphql::Result<JobTargetConnection> {
-        let window = Slice::forward(first, after).window()?;
-        let behind = window.after.map(|key| u32::try_from(key.at_ms).map_err(|_far| foreign_cursor())).transpose()?;
-        let mut items = listed(ctx, TargetsOf(self.0.id, state, behind, window.limit + 1)).await?;
-        let has_next = items.len() > window.limit as usize;
-        items.truncate(window.limit as usize);
-        let items: Vec<_> = items.into_iter().map(JobTarget).collect();
+        let window = Slice { first, after, last, before }.window()?;
+        let page = load(ctx, TargetsOf(self.0.id, state, window)).await?.unwrap_or_else(|| Page::empty(&window));
         let total = total(ctx, async {
             let counts = load(ctx, TargetCountsOf(self.0.id)).await?.unwrap_or_default();
             let count = state.map_or_else(|| counts.total(), |state| counts.of(state));
             Ok::<_, async_graphql::Error>(count.into())
         });
-        let total = total.await?;
-        let page = Page { items, has_next, has_previous: behind.is_some() };
-        Ok(JobTargetConnection::new(page, total))
+        Ok(JobTargetConnection::new(page, total.await?))
     }
 
     /// What it achieved; null until it is over, and for kinds that only act.
@@ -239,10 +228,6 @@ impl Job {
     async fn viewer_can(&self, ctx: &Context<'_>) -> async_graphql::Result<JobPermissions> {
         Ok(JobPermissions::of(ctx.actor()?, &self.0, ctx.app().now()))
     }
-}
-
-fn foreign_cursor() -> Error {
-    Violation::new("after", "This is not a cursor of this list.").remedy("Pass a cursor unchanged.").into()
 }
 
 /// A count as GraphQL's `Int` holds it.

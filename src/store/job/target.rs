@@ -3,21 +3,21 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Order, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait,
-    sea_query::{Expr, ExprTrait, Func, Query, WindowStatement},
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
 };
 use serde_json::Value as Json;
 
 use crate::{
     auth::ClientScope,
     clock::Instant,
-    domain::job::{Job, JobError, JobState, NewTarget, Target, TargetCounts, TargetState},
+    domain::{
+        job::{Job, JobError, JobState, NewTarget, Target, TargetCounts, TargetState},
+        page::{Key, Page, Window},
+    },
     error::{Error, Result},
     ids::{ClientId, HoldingId, JobId, JobTargetId},
-    store::{self, Tx, inconsistent, json, to_json, word},
+    store::{self, Sort, Tx, inconsistent, json, to_json, word},
 };
 
 use entity::job_target::{ActiveModel, Column, Entity, Model};
@@ -198,8 +198,8 @@ pub(crate) async fn superseded(tx: &Tx, job: &Job, holdings: &[HoldingId]) -> Re
     Ok(ids.all(tx).await?.into_iter().map(Into::into).collect())
 }
 
-/// Up to `limit` targets of each job behind `position`, in order, in one statement; of one state only when
-/// `state` says so.
+/// A page of each job's targets, in order, in one statement; of one state only when `state` says so. A job without
+/// targets there is absent.
 ///
 /// # Errors
 /// `Inconsistent` for a broken row.
@@ -208,29 +208,17 @@ pub(crate) async fn page_targets(
     scope: &ClientScope,
     jobs: &[JobId],
     state: Option<TargetState>,
-    behind: Option<u32>,
-    limit: u32,
-) -> Result<HashMap<JobId, Vec<Target>>> {
-    let behind = behind.and_then(|position| i32::try_from(position).ok()).unwrap_or(-1);
+    window: &Window,
+) -> Result<HashMap<JobId, Page<Target>>> {
     let mut select = store::within(Entity::find(), Column::ClientId, scope)
-        .filter(Column::JobId.is_in(jobs.iter().map(|id| id.uuid())))
-        .filter(Column::Position.gt(behind));
+        .filter(Column::JobId.is_in(jobs.iter().map(|id| id.uuid())));
     if let Some(state) = state {
         select = select.filter(Column::State.eq(state.as_str()));
     }
-    let rank =
-        WindowStatement::partition_by((Entity, Column::JobId)).order_by((Entity, Column::Position), Order::Asc).take();
-    let mut ranked = select.clone().into_query();
-    ranked.clear_selects().expr_as(Expr::col((Entity, Column::Id)), "id");
-    ranked.expr_window_as(Func::cust("ROW_NUMBER"), rank, "rank");
-    let mut chosen = Query::select();
-    chosen.column("id").from_subquery(ranked, "ranked").and_where(Expr::col("rank").lte(limit));
-    let rows = select.filter(Column::Id.in_subquery(chosen)).order_by_asc(Column::Position).all(db).await?;
-    let mut pages: HashMap<JobId, Vec<Target>> = HashMap::new();
-    for row in rows {
-        pages.entry(row.job_id.into()).or_default().push(target(row)?);
-    }
-    Ok(pages)
+    let keys = (Column::JobId, Column::Position, Column::Id);
+    let place = |key: Key| Expr::value(key.at_ms);
+    let pages = store::fetch_each_by(db, select, keys, place, Sort::Ascending, window, |row| row.job_id).await?;
+    pages.into_iter().map(|(job, page)| Ok((job.into(), page.try_map(target)?))).collect()
 }
 
 /// How many targets of each of `jobs` stand where, in one statement.

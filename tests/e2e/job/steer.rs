@@ -76,6 +76,34 @@ on_both_stacks! {
         assert_eq!(answer["errors"][0]["extensions"]["code"], "NOT_FOUND", "{answer}");
     }
 
+    async fn targets_are_paged_from_either_end(test) {
+        let site = Site::of(test).await;
+        for name in ["Mail", "Photos"] {
+            std::fs::create_dir_all(site.home.path().join("data").join(name)).unwrap();
+            site.register(name, &format!("data://{name}"), "RETURN").await;
+        }
+        let job = site.start("three-targets").await;
+        let page = async |slice: &str| {
+            let document = format!(
+                "query($id: ID!) {{ job(id: $id) {{ targets({slice}) {{ totalCount nodes {{ name }}
+                    pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }} }}"
+            );
+            site.test.ask(&site.manager, &document, json!({ "id": job["id"] })).await["job"]["targets"].take()
+        };
+        let names = |page: &Value| -> Vec<String> {
+            page["nodes"].as_array().unwrap().iter().map(|node| node["name"].as_str().unwrap().to_owned()).collect()
+        };
+        let first = page("first: 2").await;
+        assert_eq!((names(&first), &first["totalCount"]), (vec!["Shared folder".to_owned(), "Mail".to_owned()], &json!(3)));
+        let next = page(&format!("first: 2, after: {}", first["pageInfo"]["endCursor"])).await;
+        assert_eq!((names(&next), &next["pageInfo"]["hasNextPage"]), (vec!["Photos".to_owned()], &json!(false)));
+        let last = page("last: 2").await;
+        assert_eq!((names(&last), &last["pageInfo"]["hasPreviousPage"]), (vec!["Mail".to_owned(), "Photos".to_owned()], &json!(true)));
+        let before = page(&format!("last: 2, before: {}", last["pageInfo"]["startCursor"])).await;
+        assert_eq!((names(&before), &before["pageInfo"]["hasPreviousPage"]), (vec!["Shared folder".to_owned()], &json!(false)));
+        assert_eq!(page("first: 1, state: SUCCEEDED").await["totalCount"], 0);
+    }
+
     async fn the_queue_tells_how_it_does(test) {
         let site = Site::of(test).await;
         let health = "{ queueHealth { dueCount oldestWaitingAt workersAlive slots busy counts { kind state count }
