@@ -179,6 +179,7 @@ async fn run(out: &Path, source: &Path) -> Took {
             external_identifier: "ret_1".into(),
             external_description: "A benchmark".into(),
             bagged_on: chrono::NaiveDate::default(),
+            made_by: "gangway test".into(),
         },
     });
     let watch = Watch { sink: Arc::new(Silent), progress: Arc::new(Silent), cancel: CancellationToken::new() };

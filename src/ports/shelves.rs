@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 
 use super::storage::{
-    Facts, Fault, FaultKind, Listing, ObjectPath, ObjectSource, ObjectStore, Opened, Result, Span, Upload,
+    Facts, Fault, FaultKind, Go, Listing, ObjectPath, ObjectSource, ObjectStore, Opened, Result, Span, Upload,
 };
 
 /// A store and the folder of it that belongs to us.
@@ -85,7 +85,7 @@ impl ObjectStore for Nowhere {
         nothing("delete")
     }
 
-    async fn sweep(&self, _folder: &ObjectPath) -> Result<u64> {
+    async fn sweep(&self, _folder: &ObjectPath, _go: Go) -> Result<u64> {
         nothing("sweep")
     }
 }

@@ -127,9 +127,14 @@ impl Process {
         let background = self.background(metrics.clone());
         let worker = if self.config.worker.enabled { Some(self.start_worker()) } else { None };
         let transport = Transport::new(self.ports(metrics)?, &self.config, self.stop.clone());
-        let served = transport.serve(listener).await.map_err(Error::internal);
-        self.stop.cancel();
-        self.end(worker, background).await;
+        let serve = async {
+            let served = transport.serve(listener).await.map_err(Error::internal);
+            self.stop.cancel();
+            served
+        };
+        // The worker is told when callers are, so that both have the same grace.
+        let (served, ()) = tokio::join!(serve, self.drained(worker));
+        background.end().await;
         served
     }
 
@@ -137,8 +142,17 @@ impl Process {
     pub async fn work(self, metrics: Metrics) {
         let background = self.background(metrics);
         let worker = self.start_worker();
+        self.drained(Some(worker)).await;
+        background.end().await;
+    }
+
+    /// Returns when the process is to stop and the worker has put down what it held.
+    async fn drained(&self, worker: Option<Running>) {
         self.stop.cancelled().await;
-        self.end(Some(worker), background).await;
+        if let Some(running) = worker {
+            running.worker.drain(self.config.server.shutdown_grace).await;
+            drop(running.repair);
+        }
     }
 
     /// The documents that the front end registered.
@@ -146,16 +160,6 @@ impl Process {
         let Some(path) = &self.config.http.documents else { return Ok(Documents::default()) };
         Documents::load(path, self.config.http.document_limit.bytes())
             .map_err(|error| Error::violation("GANGWAY_DOCUMENTS", format!("{}: {error}.", path.display())))
-    }
-
-    async fn end(self, worker: Option<Running>, background: Background) {
-        if let Some(running) = worker {
-            running.worker.drain(self.config.server.shutdown_grace).await;
-            drop(running.repair);
-        }
-        // The sealer outlives whoever writes, and seals what came last.
-        background.sealer_stop.cancel();
-        background.tasks.join_all().await;
     }
 
     fn ports(&self, metrics: Metrics) -> Result<Ports> {
@@ -219,4 +223,12 @@ struct Background {
     tasks: JoinSet<()>,
     sealer_stop: CancellationToken,
     _hints: queue::Background,
+}
+
+impl Background {
+    /// The sealer outlives whoever writes, and seals what came last.
+    async fn end(self) {
+        self.sealer_stop.cancel();
+        self.tasks.join_all().await;
+    }
 }

@@ -1,6 +1,6 @@
 //! The local adapter by itself.
 
-use std::{fs, os::unix::fs::symlink};
+use std::{fs, os::unix::fs::symlink, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -85,8 +85,8 @@ async fn a_file_shows_only_when_it_is_finished() {
     let mut left = store.begin(&path).await.unwrap();
     left.write(Bytes::from_static(b"x")).await.unwrap();
     std::mem::forget(left);
-    assert_eq!(store.sweep(&"deep/down".into()).await.unwrap(), 1);
-    assert_eq!(store.sweep(&"never made".into()).await.unwrap(), 0);
+    assert_eq!(store.sweep(&"deep/down".into(), Arc::new(|_| true)).await.unwrap(), 1);
+    assert_eq!(store.sweep(&"never made".into(), Arc::new(|_| true)).await.unwrap(), 0);
     assert_eq!(fs::read(temp.path().join("deep/down/file")).unwrap(), b"half whole");
 }
 

@@ -194,9 +194,13 @@ async fn what_a_worker_lets_show_too_late_is_no_part_of_its_successors_package()
     };
     intact("a part that showed too late").await;
     // A run between the two that is held up before it tidies up takes away nothing that its successor made.
+    let mut under_way =
+        plain.destination.store.begin(&plain.destination.at("return-1.part-09999.3.tar.zst.age")).await.unwrap();
+    under_way.write("what the successor is writing".into()).await.unwrap();
     let between = Arc::new(Order { fence: 2, ..plain });
     pack(&between, &frozen, recorder.last(), &Recorder::refusing_after(0).watch()).await.unwrap_err();
-    assert!(!shown("00003.1"));
+    under_way.finish().await.unwrap();
+    assert_eq!((shown("00003.1"), shown("09999.3")), (false, true));
     intact("a run that tidied up too late").await;
 }
 

@@ -138,9 +138,9 @@ async fn unfinished_uploads_never_show_and_are_swept() {
     given_up.write(Bytes::from(noise(1, 9_000_000))).await.unwrap();
     given_up.abandon().await;
     assert!(entries(&store, "").await.is_empty());
-    assert_eq!(store.sweep(&"ours".into()).await.unwrap(), 2);
-    assert_eq!(store.sweep(&"ours".into()).await.unwrap(), 0);
-    assert_eq!(store.sweep(&ObjectPath::ROOT).await.unwrap(), 1);
+    assert_eq!(store.sweep(&"ours".into(), Arc::new(|_| true)).await.unwrap(), 2);
+    assert_eq!(store.sweep(&"ours".into(), Arc::new(|_| true)).await.unwrap(), 0);
+    assert_eq!(store.sweep(&ObjectPath::ROOT, Arc::new(|_| true)).await.unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

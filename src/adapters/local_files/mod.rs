@@ -28,7 +28,7 @@ use rustix::{
 };
 
 use crate::ports::storage::{
-    BlockingBody, BlockingSource, Body, Facts, Fault, FaultKind, Listing, ObjectPath, ObjectSource, ObjectStore,
+    BlockingBody, BlockingSource, Body, Facts, Fault, FaultKind, Go, Listing, ObjectPath, ObjectSource, ObjectStore,
     Opened, Result, Span, Upload,
 };
 
@@ -161,9 +161,9 @@ impl ObjectStore for LocalFiles {
         off_the_runtime("delete", move || write::delete(&root, &path)).await
     }
 
-    async fn sweep(&self, folder: &ObjectPath) -> Result<u64> {
+    async fn sweep(&self, folder: &ObjectPath, go: Go) -> Result<u64> {
         let (root, folder) = (self.root.clone(), folder.clone());
-        off_the_runtime("sweep", move || write::sweep(&root, &folder)).await
+        off_the_runtime("sweep", move || write::sweep(&root, &folder, &go)).await
     }
 
     async fn free_bytes(&self) -> Result<Option<u64>> {

@@ -15,7 +15,7 @@ use rustix::{
 };
 
 use super::{Root, fault, off_the_runtime, read::io_fault};
-use crate::ports::storage::{Facts, Fault, FaultKind, ObjectPath, Result, Stored, Upload};
+use crate::ports::storage::{Facts, Fault, FaultKind, Go, ObjectPath, Result, Stored, Upload};
 
 /// What the name of an unfinished file begins and ends with.
 const UNFINISHED: (&[u8], &[u8]) = (b".", b".part");
@@ -163,8 +163,14 @@ pub(super) fn delete(root: &Root, path: &ObjectPath) -> Result<()> {
     }
 }
 
-/// Takes away the unfinished files that lie directly in `folder`, and the folder when nothing else is in it.
-pub(super) fn sweep(root: &Root, path: &ObjectPath) -> Result<u64> {
+/// The final name in that of an unfinished file, as far as it was kept.
+fn final_name(unfinished: &[u8]) -> Option<&[u8]> {
+    let inner = unfinished.strip_prefix(UNFINISHED.0)?.strip_suffix(UNFINISHED.1)?;
+    Some(&inner[..inner.iter().rposition(|&byte| byte == b'.')?])
+}
+
+/// Takes away the unfinished files that lie directly in `folder` and `go`, and the folder when nothing else is in it.
+pub(super) fn sweep(root: &Root, path: &ObjectPath, go: &Go) -> Result<u64> {
     let say = |errno| fault("sweep", path, errno);
     let folder = match root.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY) {
         Ok(folder) => folder,
@@ -175,7 +181,7 @@ pub(super) fn sweep(root: &Root, path: &ObjectPath) -> Result<u64> {
     for entry in Dir::read_from(&folder).map_err(say)? {
         let entry = entry.map_err(say)?;
         let name = entry.file_name().to_bytes();
-        if name.starts_with(UNFINISHED.0) && name.ends_with(UNFINISHED.1) {
+        if final_name(name).is_some_and(|name| go(name)) {
             match rustix::fs::unlinkat(&folder, name, AtFlags::empty()) {
                 Ok(()) => swept += 1,
                 Err(Errno::NOENT) => {}

@@ -28,8 +28,8 @@ use url::Url;
 use crate::{
     error::Violation,
     ports::storage::{
-        Facts, Fault, FaultKind, Listing, ObjectPath, ObjectSource, ObjectStore, Opened, Result, SignedRequest, Span,
-        Stored, Upload, UploadTerms,
+        Facts, Fault, FaultKind, Go, Listing, ObjectPath, ObjectSource, ObjectStore, Opened, Result, SignedRequest,
+        Span, Stored, Upload, UploadTerms,
     },
 };
 
@@ -170,8 +170,8 @@ impl ObjectStore for S3 {
         write::delete(&self.shared, path).await
     }
 
-    async fn sweep(&self, folder: &ObjectPath) -> Result<u64> {
-        write::sweep(&self.shared, folder).await
+    async fn sweep(&self, folder: &ObjectPath, go: Go) -> Result<u64> {
+        write::sweep(&self.shared, folder, &go).await
     }
 
     fn sign_upload(&self, path: &ObjectPath, terms: &UploadTerms) -> Option<SignedRequest> {

@@ -26,7 +26,7 @@ use super::{
     list::bare_etag,
     read::stat,
 };
-use crate::ports::storage::{Fault, FaultKind, ObjectPath, Result, Stored, Upload};
+use crate::ports::storage::{Fault, FaultKind, Go, ObjectPath, Result, Stored, Upload};
 
 /// Size of one piece of a multipart upload; a store takes 5 MiB and more. With the 10,000 pieces that a store
 /// takes, an object may have 80 GiB, far beyond a part of a package.
@@ -269,12 +269,13 @@ fn absent_is_fine(answer: Result<Response>) -> Result<()> {
     }
 }
 
-/// Aborts the multipart uploads below `folder`; gives their number.
-pub(super) async fn sweep(shared: &Shared, folder: &ObjectPath) -> Result<u64> {
+/// Aborts the multipart uploads below `folder` that `go`; gives their number.
+pub(super) async fn sweep(shared: &Shared, folder: &ObjectPath, go: &Go) -> Result<u64> {
     let mut swept = 0;
     // Aborted uploads leave the listing, so the first page is asked for until it is empty.
     for _ in 0..MOST_SWEEPS {
-        let uploads = unfinished(shared, folder).await?;
+        let mut uploads = unfinished(shared, folder).await?;
+        uploads.retain(|(path, _)| go(path.file_name()));
         if uploads.is_empty() {
             return Ok(swept);
         }

@@ -7,13 +7,13 @@
 //!
 //! What was delivered stays: the package of a return that is SUCCEEDED or PARTIAL is the client's. So is one with a
 //! receipt, however its job ended: the worker may have died between the receipt and the end. And so is one that was
-//! PARTIAL until somebody ordered another try, which was cancelled before it began.
+//! PARTIAL until somebody ordered another try, for as long as that has not done better.
 
 use chrono::TimeDelta;
 
 use super::{Args, Left, Packages, spool};
 use crate::{
-    app::App,
+    app::{App, Deed},
     auth::Actor,
     domain::{
         event::{EventKind, NewEvent},
@@ -51,19 +51,20 @@ pub async fn clear_ended(app: &App, limit: u64) -> Result<usize> {
 async fn clear(app: &App, job: &Job, left: Left) -> Result<()> {
     let shelves = &app.parts().shelves;
     storage::clear(shelves.own.store.as_ref(), &spool(&shelves.own, job.id), |_| true).await?;
-    let is_delivered = is_delivered(app, job, left).await?;
+    let is_delivered = is_delivered(app, job).await?;
     if !is_delivered {
         let args: Args = store::json("job", "args", job.id, job.args.clone())?;
         let destination = shelves.destinations.get(&args.destination);
         let destination = destination.ok_or_else(|| Error::not_found("destination", "destination"))?;
         let folder = args.folder(destination, job.id);
-        clear_packages(destination.store.as_ref(), &folder, &args.packages(job.id), |_| true).await?;
+        let is_untold = move |fence| left.told_of != Some(fence);
+        clear_packages(destination.store.as_ref(), &folder, &args.packages(job.id), is_untold).await?;
     }
     say(app, job, is_delivered).await
 }
 
-async fn is_delivered(app: &App, job: &Job, left: Left) -> Result<bool> {
-    if left.is_told_of || matches!(job.state, JobState::Succeeded | JobState::Partial) {
+async fn is_delivered(app: &App, job: &Job) -> Result<bool> {
+    if matches!(job.state, JobState::Succeeded | JobState::Partial) {
         return Ok(true);
     }
     Ok(!store::certificate::of_jobs(app.db().read(), &Actor::system().scope, &[job.id]).await?.is_empty())
@@ -79,11 +80,20 @@ async fn say(app: &App, job: &Job, is_delivered: bool) -> Result<()> {
     let summary = if is_delivered {
         "Gangway's working files of the return were removed."
     } else {
-        "Gangway's working files of the return were removed, and the unfinished package at the destination."
+        "Gangway's working files of the return were removed, and what was unfinished at the destination."
     };
-    deed.record(NewEvent::new(EventKind::DataReturnCleared, job.id, summary).client(job.client_id).job(job.id));
+    cleared(&mut deed, job, summary);
     deed.commit().await?;
     Ok(())
+}
+
+/// The job took away what it had told of: a better package was read back.
+pub fn replaced(deed: &mut Deed<'_>, job: &Job) {
+    cleared(deed, job, "The package that was not complete was removed: a later one was read back.");
+}
+
+fn cleared(deed: &mut Deed<'_>, job: &Job, summary: &str) {
+    deed.record(NewEvent::new(EventKind::DataReturnCleared, job.id, summary).client(job.client_id).job(job.id));
 }
 
 /// Takes away every object in `folder` of those `packages` that `go`, judged by the fence of the run that began them.
@@ -95,8 +105,8 @@ pub async fn clear_packages(
     store: &dyn ObjectStore,
     folder: &ObjectPath,
     packages: &Packages,
-    go: impl Fn(i64) -> bool + Send + Sync,
+    go: impl Fn(i64) -> bool + Send + Sync + 'static,
 ) -> storage::Result<()> {
-    let goes = |path: &ObjectPath| path.parent() == *folder && packages.beginner(path.file_name()).is_some_and(&go);
-    storage::clear(store, folder, goes).await
+    let packages = packages.clone();
+    storage::clear(store, folder, move |name| packages.beginner(name).is_some_and(&go)).await
 }

@@ -9,6 +9,7 @@ use crate::{
         certificate::{self, Issue},
         holding,
     },
+    auth::ClientScope,
     domain::{
         certificate::{Certificate, CertificateKind},
         event::{EventKind, NewEvent},
@@ -17,7 +18,7 @@ use crate::{
         log::Checkpoint,
     },
     error::{Error, Result, Violation},
-    ids::HoldingId,
+    ids::{HoldingId, JobId},
     store,
 };
 
@@ -45,8 +46,8 @@ pub async fn closing(
     ids: &[HoldingId],
     recipients: &[String],
 ) -> Result<Option<Summary>> {
-    if let Some(receipt) = store::certificate::of_jobs(deed.tx(), &deed.actor().scope, &[job.id]).await?.pop() {
-        return package_of(&receipt).map(Some);
+    if let Some(earlier) = received(deed, job.id).await? {
+        return Ok(Some(earlier));
     }
     let client_id = job.client_id.ok_or_else(|| Error::internal("a data return without a client"))?;
     let keys = store::recipient_key::confirmed(deed.tx(), &deed.actor().scope, client_id).await?;
@@ -62,7 +63,15 @@ pub async fn closing(
     Ok(None)
 }
 
-/// The package that a receipt is about.
+/// The package that the job's receipt is about, once there is one.
+///
+/// # Errors
+/// `Inconsistent` for a receipt that says something else.
+pub async fn received(deed: &Deed<'_>, job: JobId) -> Result<Option<Summary>> {
+    let receipt = store::certificate::of_jobs(deed.tx(), &ClientScope::system(), &[job]).await?.pop();
+    receipt.as_ref().map(package_of).transpose()
+}
+
 fn package_of(receipt: &Certificate) -> Result<Summary> {
     let mut statement: serde_json::Value = serde_json::from_str(&receipt.statement).map_err(Error::internal)?;
     store::json("certificate", "statement", receipt.id, statement["package"].take())

@@ -25,8 +25,8 @@ use crate::{
 };
 
 pub use acknowledge::{Acknowledge, Verdict, acknowledge};
-pub use clear::{clear_ended, clear_packages};
-pub use ledger::{Delivered, closing, delivered, given_up};
+pub use clear::{clear_ended, clear_packages, replaced};
+pub use ledger::{Delivered, closing, delivered, given_up, received};
 pub(in crate::app) use plan::{blockers, draft};
 
 /// What a caller chooses.
@@ -104,8 +104,9 @@ impl Packages {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Left {
-    /// A package lies at the destination of which the job told: all but some files are in it.
-    pub is_told_of: bool,
+    /// The fence of the run that began a package of which the job told as PARTIAL: all but some files are in it. It
+    /// stays until a better one was read back.
+    pub told_of: Option<i64>,
 }
 
 /// What the task reads of one target.

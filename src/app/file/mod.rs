@@ -188,7 +188,8 @@ fn folder(app: &App, file: &File) -> ObjectPath {
 /// # Errors
 /// Those of the store.
 async fn clear(app: &App, file: &File, keep: Option<&ObjectPath>) -> Result<()> {
-    let goes = |path: &ObjectPath| Some(path) != keep;
+    let keep = keep.map(|path| path.file_name().to_vec());
+    let goes = move |name: &[u8]| keep.as_deref() != Some(name);
     Ok(storage::clear(shelf(app).store.as_ref(), &folder(app, file), goes).await?)
 }
 

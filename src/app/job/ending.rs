@@ -5,11 +5,27 @@
 
 use crate::{
     app::{Deed, data_return},
-    domain::job::{JobKind, JobState},
-    error::Result,
+    domain::job::{JobKind, JobState, Settlement, Verb},
+    error::{Error, Result},
     ids::JobId,
     store,
 };
+
+/// What the end of a run comes to. A return whose receipt is signed has succeeded, whatever became of the worker that
+/// was to say so: its data is delivered and its lines have moved.
+///
+/// # Errors
+/// Those of the database.
+pub(super) async fn proven(deed: &Deed<'_>, job: JobId, kind: JobKind, settlement: Settlement) -> Result<Settlement> {
+    let is_in_vain = matches!(settlement.verb, Verb::Stop | Verb::Fail);
+    if !is_in_vain || kind != JobKind::DataReturn {
+        return Ok(settlement);
+    }
+    let Some(summary) = data_return::received(deed, job).await? else { return Ok(settlement) };
+    store::job::succeed_targets(deed.tx(), job, deed.now()).await?;
+    let result = serde_json::to_value(summary).map_err(Error::internal)?;
+    Ok(Settlement { verb: Verb::Succeed, result: Some(result), error: None, ..settlement })
+}
 
 /// The job came to stand in `state`. Safe to repeat.
 ///

@@ -2,7 +2,7 @@
 
 use super::{Ask, Draft, ending::ended, enqueue, events, plan::draft};
 use crate::{
-    app::{App, Deed, Done, Once},
+    app::{App, Deed, Done, Once, data_return},
     auth::{Actor, permission::Permission},
     domain::{
         event::EventKind,
@@ -137,12 +137,16 @@ fn conflict(message: &str, remedy: &str) -> Error {
 /// again changes nothing.
 ///
 /// # Errors
-/// `Forbidden`; `NotFound` on `id`; `Conflict` when the job is over.
+/// `Forbidden`; `NotFound` on `id`; `Conflict` when the job is over, or is a return that has its receipt.
 pub async fn cancel(app: &App, actor: &Actor, input: Cancel) -> Result<Job> {
     actor.require(Permission::JobCancel)?;
     let mut deed = app.begin(actor).await?;
     let job = store::job::lock(deed.tx(), &actor.scope, input.id, "id").await?;
     let after = job.state.after(Verb::Cancel)?;
+    if job.kind == JobKind::DataReturn && data_return::received(&deed, job.id).await?.is_some() {
+        let remedy = "Wait: it ends as soon as a worker takes it up.";
+        return Err(conflict("The data was delivered and the receipt is signed.", remedy));
+    }
     if after == JobState::Cancelled {
         store::job::cancel(deed.tx(), job.id, deed.now()).await?;
         store::job::cancel_targets(deed.tx(), job.id, deed.now()).await?;

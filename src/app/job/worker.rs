@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{ending::ended, events};
+use super::{
+    ending::{ended, proven},
+    events,
+};
 use crate::{
     app::{App, Deed},
     auth::Actor,
@@ -132,24 +135,25 @@ pub async fn finish(
     let deed = app.begin(&actor).await?;
     let Some(running) = store::job::hold(deed.tx(), lease).await? else { return Ok(None) };
     let settlement = settle(running.standing, outcome, random(app));
-    end(deed, lease, &running, &settlement, progress).await
+    end(deed, lease, &running, settlement, progress).await
 }
 
 async fn end(
     mut deed: Deed<'_>,
     lease: Lease,
     running: &Running,
-    settlement: &Settlement,
+    settlement: Settlement,
     progress: Option<&Progress>,
 ) -> Result<Option<JobState>> {
-    let settled = store::job::settle(deed.tx(), lease, settlement, progress, deed.now()).await?;
+    let settlement = proven(&deed, lease.job, running.kind, settlement).await?;
+    let settled = store::job::settle(deed.tx(), lease, &settlement, progress, deed.now()).await?;
     let Some(state) = settled else { return Ok(None) };
     match settlement.verb {
         Verb::Stop => drop(store::job::cancel_targets(deed.tx(), lease.job, deed.now()).await?),
         Verb::Fail => drop(store::job::fail_targets(deed.tx(), lease.job, deed.now()).await?),
         _ => {}
     }
-    deed.record(events::settled(lease, running, settlement));
+    deed.record(events::settled(lease, running, &settlement));
     ended(&mut deed, lease.job, running.kind, state).await?;
     if state == JobState::Queued {
         deed.hint(lease.job);
@@ -177,7 +181,7 @@ pub async fn rescue(app: &App) -> Result<Vec<(JobId, JobState)>> {
         let deed = app.begin(&actor).await?;
         let Some(running) = store::job::hold_expired(deed.tx(), lease).await? else { continue };
         let settlement = crashed(running.standing.crash_count, running.standing.is_cancel_requested);
-        if let Some(state) = end(deed, lease, &running, &settlement, None).await? {
+        if let Some(state) = end(deed, lease, &running, settlement, None).await? {
             rescued.push((lease.job, state));
         }
     }

@@ -29,6 +29,9 @@ words! {
 pub struct Progress {
     /// What `done` and `total` count.
     pub unit: ProgressUnit,
+    /// What it is doing, as a word of its kind, where it does one thing after another; the counts are of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
     /// How many are done.
     pub done: u64,
     /// How many there are, as soon as that is known.
@@ -51,6 +54,7 @@ impl Progress {
     pub fn none(unit: ProgressUnit) -> Self {
         Self {
             unit,
+            phase: None,
             done: 0,
             total: None,
             bytes_done: 0,

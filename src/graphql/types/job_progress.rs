@@ -15,6 +15,9 @@ use crate::{
 pub struct JobProgress {
     /// What `done` and `total` count.
     unit: ProgressUnit,
+    /// What it is doing, where it does one thing after another; the counts are of that. A data return: INVENTORY,
+    /// PACKING, VERIFYING. Null before the first and after the last.
+    phase: Option<String>,
     /// How many are done.
     done: Long,
     /// How many there are, as soon as that is known.
@@ -48,6 +51,7 @@ impl JobProgress {
         Self {
             fraction: progress.fraction(),
             unit: progress.unit,
+            phase: progress.phase.clone(),
             done: progress.done.into(),
             total: progress.total.map(Into::into),
             bytes_done: progress.bytes_done.into(),

@@ -27,7 +27,7 @@ pub const AGENT: &str = concat!("gangway ", env!("CARGO_PKG_VERSION"));
 
 /// The description's text.
 pub fn info(order: &Order, tally: &Tally) -> String {
-    let About { source_organization, external_identifier, external_description, bagged_on } = &order.about;
+    let About { source_organization, external_identifier, external_description, bagged_on, made_by } = &order.about;
     let fields = [
         ("Source-Organization", source_organization.clone()),
         ("Bagging-Date", bagged_on.format("%Y-%m-%d").to_string()),
@@ -35,7 +35,7 @@ pub fn info(order: &Order, tally: &Tally) -> String {
         ("External-Description", external_description.clone()),
         ("Payload-Oxum", format!("{}.{}", tally.bytes, tally.files)),
         ("Bag-Size", readable_size(tally.bytes)),
-        ("Bag-Software-Agent", AGENT.to_owned()),
+        ("Bag-Software-Agent", made_by.clone()),
         ("Gangway-Changed-During-Return", tally.changed.to_string()),
         ("Gangway-Unreadable", tally.unreadable.to_string()),
         ("Gangway-Vanished", tally.vanished.to_string()),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::{
     checkpoint::{Checkpoint, PartRecord, Watch},
-    fault::{Result, ReturnError},
+    fault::{Result, ReturnError, written},
     order::Order,
     part::PartId,
     seal::Sealed,
@@ -18,7 +18,7 @@ use super::{
 pub(super) async fn commit(order: &Order, watch: &Watch, checkpoint: &mut Checkpoint, sealed: Sealed) -> Result<()> {
     let Sealed { mut record, upload, lines, tally, at } = sealed;
     let upload = match upload.await {
-        Ok(written) => written.map_err(ReturnError::Destination)?,
+        Ok(upload) => upload.map_err(ReturnError::Destination)?,
         Err(_stopped) => return Err(ReturnError::Interrupted),
     };
     // What a worker lets show that sleeps right here has a name of its own, and counts for nothing.
@@ -26,12 +26,12 @@ pub(super) async fn commit(order: &Order, watch: &Watch, checkpoint: &mut Checkp
         upload.abandon().await;
         return Err(ReturnError::Checkpoint(error));
     }
-    let stored = upload.finish().await.map_err(ReturnError::Destination)?;
+    let stored = written(upload.finish().await).map_err(ReturnError::Destination)?;
     record.version = stored.version;
 
     let spooled = spool_text(&record, &lines)?;
     let part = PartId { number: record.number, fence: order.fence };
-    order.spool.store.put(&order.spooled(part), spooled).await.map_err(ReturnError::Spool)?;
+    written(order.spool.store.put(&order.spooled(part), spooled).await).map_err(ReturnError::Spool)?;
 
     checkpoint.parts.add(order.fence);
     checkpoint.at = at;

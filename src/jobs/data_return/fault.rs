@@ -3,7 +3,7 @@
 use crate::{
     domain::job::JobError,
     error::{Error, Violation},
-    ports::storage::{Fault, FaultKind},
+    ports::storage::{self, Fault, FaultKind},
 };
 
 /// Why a data return stopped before its end.
@@ -34,6 +34,15 @@ pub enum ReturnError {
     Broken(&'static str),
     /// Another stage stopped first and knows why.
     Interrupted,
+}
+
+/// What came of a write. That a store has nothing where it is written to means that somebody took the unfinished
+/// write away, a late run's tidying up for one: another attempt may well go through, unlike when a place is missing.
+pub(super) fn written<T>(wrote: storage::Result<T>) -> storage::Result<T> {
+    wrote.map_err(|fault| match fault.kind {
+        FaultKind::NotFound => Fault { kind: FaultKind::Conflict, ..fault },
+        _ => fault,
+    })
 }
 
 /// The result of a stage.
@@ -109,9 +118,10 @@ fn refusing(fault: &Fault) -> Option<(String, &'static str)> {
             "failed in a way that does not pass".to_owned(),
             "Have whoever runs it look at it, with what Gangway's log says of this job, then retry the job.",
         ),
-        FaultKind::Transient | FaultKind::RateLimited | FaultKind::Conflict | FaultKind::Lied | FaultKind::Full => {
-            return None;
+        FaultKind::Full => {
+            ("has no room left".to_owned(), "Make room, then retry the job: it goes on where it stopped.")
         }
+        FaultKind::Transient | FaultKind::RateLimited | FaultKind::Conflict | FaultKind::Lied => return None,
     })
 }
 
@@ -136,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_refusal_that_will_stand_has_a_code_a_sentence_and_a_remedy_and_all_else_is_tried_again() {
-        use FaultKind::{Auth, Forbidden, NotFound, Permanent, Unsupported};
+        use FaultKind::{Auth, Forbidden, Full, NotFound, Permanent, Unsupported};
         for kind in FaultKind::ALL {
             let fault = || Fault::new(*kind, "list", "acme", "AKIA0123 of 10.0.0.7");
             let parts = [
@@ -145,7 +155,7 @@ mod tests {
                 ("SPOOL", ReturnError::Spool(fault())),
             ];
             for (part, error) in parts {
-                let stands = matches!(kind, Auth | Forbidden | NotFound | Permanent | Unsupported);
+                let stands = matches!(kind, Auth | Forbidden | Full | NotFound | Permanent | Unsupported);
                 let refusal = error.refusal();
                 assert_eq!(refusal.is_some(), stands, "{kind}");
                 let Some(JobError { code, message, is_retryable, remedy }) = refusal else { continue };

@@ -1,6 +1,6 @@
-//! The frozen inventory: what the sources hold when the return is planned, written down once.
+//! The frozen inventory: what the sources hold when the job begins, written down once.
 //!
-//! The digest of the frozen inventory is part of the plan. A run reads the inventory back line by line and
+//! The digest of the frozen inventory is in the package manifest. A run reads the inventory back line by line and
 //! packs what it names: a file that came later is not in the return.
 
 use std::io::BufRead;
@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use super::{
     checkpoint::{Phase, SoFar, Watch},
-    fault::{Result, ReturnError},
+    fault::{Result, ReturnError, written},
     line::Line,
     order::{Order, Source},
     renaming::Renaming,
@@ -95,14 +95,14 @@ impl Freezing {
     async fn send(&mut self, when_longer_than: usize) -> Result<()> {
         if self.chunk.len() > when_longer_than {
             let chunk = Bytes::from(std::mem::take(&mut self.chunk));
-            self.upload.write(chunk).await.map_err(ReturnError::Spool)?;
+            written(self.upload.write(chunk).await).map_err(ReturnError::Spool)?;
         }
         Ok(())
     }
 
     async fn finish(mut self) -> Result<Frozen> {
         self.send(0).await?;
-        self.upload.finish().await.map_err(ReturnError::Spool)?;
+        written(self.upload.finish().await).map_err(ReturnError::Spool)?;
         Ok(Frozen { sha256: hex::encode(self.hasher.finalize()), tally: self.tally })
     }
 }

@@ -1,6 +1,6 @@
 //! What a return keeps in its job's row, and how the engine's words get there.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -30,15 +30,23 @@ pub(super) struct Mark {
 pub(super) struct Making {
     /// The fence of the run that began it.
     pub(super) fence: i64,
+    /// The program that began it, with its version.
+    pub(super) made_by: String,
     /// What goes into it.
     pub(super) frozen: Frozen,
     /// How far it is.
     pub(super) packed: Option<Checkpoint>,
 }
 
-impl From<Making> for Mark {
-    fn from(begun: Making) -> Self {
-        Self { left: Left::default(), begun: Some(begun) }
+impl Mark {
+    /// The same, with nothing begun.
+    pub(super) fn anew(&self) -> Self {
+        Self { left: self.left, begun: None }
+    }
+
+    /// Whether the package that was begun is one the job told of as PARTIAL.
+    pub(super) fn is_told_of(&self) -> bool {
+        self.begun.as_ref().is_some_and(|making| self.left.told_of == Some(making.fence))
     }
 }
 
@@ -54,19 +62,36 @@ pub(super) fn stop_with(context: &TaskContext, cancel: &CancellationToken) -> Ab
     }))
 }
 
-/// What accompanies the making of `begun`.
-pub(super) fn watch(context: &TaskContext, begun: Option<&Making>, cancel: &CancellationToken) -> Watch {
-    Watch {
-        sink: Arc::new(Row { keeper: context.keeper(), begun: begun.cloned() }),
-        progress: Arc::new(Count(context.progress().clone())),
-        cancel: cancel.clone(),
-    }
+/// What accompanies the work on what `row` keeps.
+pub(super) fn watch(context: &TaskContext, row: &Arc<Row>, cancel: &CancellationToken) -> Watch {
+    Watch { sink: row.clone(), progress: Arc::new(Count(context.progress().clone())), cancel: cancel.clone() }
 }
 
-/// Keeps checkpoints in the job's row.
-struct Row {
+/// Keeps the mark in the job's row.
+pub(super) struct Row {
     keeper: Keeper,
-    begun: Option<Making>,
+    mark: Mutex<Mark>,
+}
+
+impl Row {
+    /// A row that holds `mark` already.
+    pub(super) fn of(context: &TaskContext, mark: Mark) -> Self {
+        Self { keeper: context.keeper(), mark: Mutex::new(mark) }
+    }
+
+    /// What the row holds.
+    pub(super) fn mark(&self) -> Mark {
+        self.mark.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes it.
+    pub(super) async fn change(&self, change: impl FnOnce(&mut Mark)) -> Result<()> {
+        let mut mark = self.mark();
+        change(&mut mark);
+        self.keeper.save(&mark).await?;
+        *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = mark;
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -76,8 +101,8 @@ impl CheckpointSink for Row {
     }
 
     async fn save(&self, checkpoint: &Checkpoint, _part: &PartRecord) -> Result<()> {
-        let Some(begun) = self.begun.clone() else { return Ok(()) };
-        self.keeper.save(&Mark::from(Making { packed: Some(checkpoint.clone()), ..begun })).await
+        let packed = Some(checkpoint.clone());
+        self.change(|mark| mark.begun.iter_mut().for_each(|making| making.packed.clone_from(&packed))).await
     }
 }
 
@@ -87,10 +112,22 @@ struct Count(Progressing);
 impl Progress for Count {
     fn at(&self, so_far: SoFar) {
         self.0.update(|progress| {
-            if so_far.phase == Phase::Packing {
+            progress.bytes_done = so_far.bytes;
+            // Verifying counts bytes of the package alone: the files stay done.
+            if so_far.phase != Phase::Verifying {
                 progress.done = so_far.files;
-                progress.bytes_done = so_far.bytes;
             }
         });
     }
+}
+
+/// Says that `phase` begins, with so many files and bytes before it as are known.
+pub(super) fn enter(context: &TaskContext, phase: Option<Phase>, files: Option<u64>, bytes: Option<u64>) {
+    context.progress().update(|progress| {
+        progress.phase = phase.map(|phase| phase.to_string());
+        progress.total = files;
+        progress.bytes_total = bytes;
+        // What is over counts as done; what begins says itself how far it is.
+        progress.bytes_done = if phase.is_none() { bytes.unwrap_or_default() } else { 0 };
+    });
 }

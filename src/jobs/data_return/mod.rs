@@ -50,6 +50,7 @@ pub mod tally;
 pub mod verify;
 
 mod batch;
+mod begin;
 mod commit;
 mod fault;
 mod file;

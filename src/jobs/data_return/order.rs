@@ -117,6 +117,9 @@ pub struct About {
     pub external_description: String,
     /// The day the return was started. Fixed for all attempts.
     pub bagged_on: NaiveDate,
+    /// The program that began the package, with its version: [`AGENT`](super::bag::AGENT). Another version that goes
+    /// on with it says the same.
+    pub made_by: String,
 }
 
 /// A data return.
@@ -144,6 +147,9 @@ pub struct Order {
     /// What the bag says of itself.
     pub about: About,
 }
+
+/// What the names of the spool's objects end with.
+const SPOOLED: &str = "jsonl";
 
 /// Plain bytes in one part: what a restart may have to read again, and what one object at the destination
 /// holds. Small against any source, large against the cost of one object.
@@ -202,10 +208,16 @@ impl Order {
         format!("{}{part}.{}", self.part_prefix(), self.format.extension())
     }
 
-    /// The part that an object at the destination is called after.
+    /// The part that an object at the destination or in the spool is called after.
     pub(super) fn part_named(&self, name: &str) -> Option<PartId> {
         let rest = name.strip_prefix(&self.part_prefix())?;
-        rest.strip_suffix(self.format.extension())?.strip_suffix('.')?.parse().ok()
+        let part = [self.format.extension(), SPOOLED].iter().find_map(|kind| rest.strip_suffix(kind))?;
+        part.strip_suffix('.')?.parse().ok()
+    }
+
+    /// Whether an object with this name belongs to the package.
+    pub(super) fn is_of_package(&self, name: &str) -> bool {
+        name.strip_prefix(self.name.as_str()).is_some_and(|rest| rest.starts_with('.'))
     }
 
     fn part_prefix(&self) -> String {
@@ -214,7 +226,7 @@ impl Order {
 
     /// Where the spool keeps the record and the lines of `part`.
     pub(super) fn spooled(&self, part: PartId) -> ObjectPath {
-        self.spool.at(format!("{}{part}.jsonl", self.part_prefix()))
+        self.spool.at(format!("{}{part}.{SPOOLED}", self.part_prefix()))
     }
 
     /// Where the spool keeps the frozen inventory.

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use super::{
     bag,
     checkpoint::{Checkpoint, PartRecord, Position},
-    fault::{Result, ReturnError},
+    fault::{Result, ReturnError, written},
     inventory::{Frozen, Lines},
     order::{Format, Order, Slug},
     part::Parts,
@@ -59,6 +59,13 @@ pub struct PackageManifest {
     pub parts: Vec<PartRecord>,
 }
 
+impl Package {
+    /// The bytes of its parts, as they lie at the destination.
+    pub fn bytes(&self) -> u64 {
+        self.manifest.parts.iter().map(|part| part.bytes).sum()
+    }
+}
+
 impl PackageManifest {
     /// The canonical text.
     ///
@@ -92,7 +99,7 @@ pub(super) async fn describe(order: &Order, frozen: &Frozen, checkpoint: &Checkp
         format: MANIFEST_FORMAT.to_owned(),
         name: order.name.clone(),
         packing: order.format,
-        made_by: bag::AGENT.to_owned(),
+        made_by: order.about.made_by.clone(),
         external_identifier: order.about.external_identifier.clone(),
         inventory_sha256: frozen.sha256.clone(),
         bag_manifest_sha256: bag_manifest_sha256.clone(),
@@ -109,7 +116,7 @@ pub(super) async fn describe(order: &Order, frozen: &Frozen, checkpoint: &Checkp
         [(name, text), (sums_name(order), sums.into_bytes()), (restore_name(order), restore.into_bytes())]
     {
         let path = order.destination.at(name);
-        order.destination.store.put(&path, Bytes::from(bytes)).await.map_err(ReturnError::Destination)?;
+        written(order.destination.store.put(&path, Bytes::from(bytes)).await).map_err(ReturnError::Destination)?;
     }
     Ok(Package { manifest, digest })
 }

@@ -17,12 +17,12 @@ use super::{
     lane::{Lane, lane},
     order::{Order, Place},
     package::{self, Package},
-    part::{PartId, Parts},
+    part::Parts,
     payload,
     seal::{Sealed, Sealing},
     tags,
 };
-use crate::ports::storage::{FaultKind, Listed, ObjectPath};
+use crate::ports::storage::{Fault, FaultKind, Go, Listed, ObjectPath};
 
 /// Sealed parts that may wait to be committed while the next one is made.
 const PARTS_AHEAD: usize = 1;
@@ -130,17 +130,24 @@ async fn ask(watch: &Watch) -> Result<()> {
 }
 
 /// Takes away what earlier runs left beside the parts that count. What later runs make meanwhile stays, should
-/// this one be held up in here.
-async fn clear_unfinished(order: &Order, finished: &Parts, watch: &Watch) -> Result<()> {
+/// this one be held up in here: all that it may interrupt is the writing of a text, which its writer tries again.
+async fn clear_unfinished(order: &Arc<Order>, finished: &Parts, watch: &Watch) -> Result<()> {
     ask(watch).await?;
-    let Place { store, folder } = &order.destination;
-    store.sweep(folder).await.map_err(ReturnError::Destination)?;
-    order.spool.store.sweep(&order.spool.folder).await.map_err(ReturnError::Spool)?;
+    let (ours, finished) = (order.clone(), finished.clone());
+    let goes: Go = Arc::new(move |name| {
+        let Some(name) = str::from_utf8(name).ok().filter(|name| ours.is_of_package(name)) else { return false };
+        ours.part_named(name).is_none_or(|part| part.fence <= ours.fence && !finished.has(part))
+    });
+    for (place, kind) in
+        [(&order.destination, ReturnError::Destination as fn(Fault) -> ReturnError), (&order.spool, ReturnError::Spool)]
+    {
+        place.store.sweep(&place.folder, goes.clone()).await.map_err(kind)?;
+    }
+    let is_part =
+        |path: &ObjectPath| str::from_utf8(path.file_name()).is_ok_and(|name| order.part_named(name).is_some());
     for path in paths_in(&order.destination).await.map_err(ReturnError::Destination)? {
-        let name = str::from_utf8(path.file_name()).unwrap_or_default();
-        let is_left = |part: PartId| part.fence <= order.fence && !finished.has(part);
-        if path.parent() == *folder && order.part_named(name).is_some_and(is_left) {
-            store.delete(&path).await.map_err(ReturnError::Destination)?;
+        if path.parent() == order.destination.folder && is_part(&path) && goes(path.file_name()) {
+            order.destination.store.delete(&path).await.map_err(ReturnError::Destination)?;
         }
     }
     Ok(())

@@ -13,7 +13,7 @@ use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
 
 use super::{
     checkpoint::{Checkpoint, PartRecord, Phase, Position, SoFar, Watch},
-    fault::{Result, ReturnError},
+    fault::{Result, ReturnError, written},
     lane::{Buffers, Frame, Slot},
     order::Order,
     part::PartId,
@@ -115,7 +115,7 @@ impl Part {
         let name = order.part_name(PartId { number, fence: order.fence });
         let (chunks, received) = mpsc::channel(CHUNKS_AHEAD);
         let (store, path) = (order.destination.store.clone(), order.destination.at(&name));
-        let upload = runtime.spawn(async move { write(store.as_ref(), &path, received).await });
+        let upload = runtime.spawn(async move { written(write(store.as_ref(), &path, received).await) });
         let recipients = order.recipients.iter().map(RecipientKey::as_age);
         let encryptor = Encryptor::with_recipients(recipients.map(|key| key as &dyn age::Recipient))
             .map_err(|_error| ReturnError::Broken("a part needs at least one recipient"))?;

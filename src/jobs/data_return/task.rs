@@ -10,18 +10,17 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use tokio_util::sync::CancellationToken;
-
 use super::{
-    Format, Order, Package, Place, RecipientKey, ReturnError, Slug, Source, freeze,
-    mark::{Making, Mark, stop_with, watch},
+    Format, Order, Package, Phase, Place, RecipientKey, ReturnError, Slug, Source,
+    bag::AGENT,
+    begin::{begin, replace},
+    mark::{Mark, Row, enter, stop_with, watch},
     order::{About, PART_BYTES},
     pack, verify,
 };
 use crate::{
     app::{
-        data_return::{self, Args, Delivered, Left, Summary, TargetDetails, clear_packages},
+        data_return::{self, Args, Delivered, Summary, TargetDetails},
         job::target::Report,
         log,
     },
@@ -35,6 +34,7 @@ use crate::{
     jobs::{Task, TaskContext},
     ports::{shelves::Shelves, storage::ObjectPath},
 };
+use async_trait::async_trait;
 
 /// The most targets of one return; a plan allows fewer.
 const TARGETS_MAX: u64 = 500;
@@ -74,11 +74,16 @@ impl Task for ReturnTask {
             step_all(context, &targets, TargetVerb::Verify, &Report::default()).await?;
             return done(context, &targets, &summary).await;
         }
-        let mark: Mark = context.checkpoint().unwrap_or_default();
+        let mut mark: Mark = context.checkpoint().unwrap_or_default();
+        if mark.is_told_of() && targets.iter().any(|target| !target.state.is_terminal()) {
+            // Somebody ordered another try of what was PARTIAL: the sources are looked at again.
+            mark = mark.anew();
+        }
         let order = Arc::new(self.order(context, &details, &mark)?);
-        match deliver(context, &order, mark, &targets).await {
-            Ok(package) => finish(context, &order, &targets, &ids, &package).await,
-            Err(error) => stop(context, error).await,
+        let row = Arc::new(Row::of(context, mark));
+        match deliver(context, &order, &row, &targets).await {
+            Ok(package) => finish(context, &order, &row, &targets, &ids, &package).await,
+            Err(error) => stop(context, &row, error).await,
         }
     }
 }
@@ -95,7 +100,8 @@ impl ReturnTask {
         let destination = self.shelves.destinations.get(&args.destination).ok_or_else(|| gone(&args.destination))?;
         let own = &self.shelves.own;
         let recipients = args.recipients.iter().map(|key| key.parse::<RecipientKey>());
-        let begun_by = mark.begun.as_ref().map_or(fence, |begun| begun.fence);
+        let begun = mark.begun.as_ref();
+        let begun_by = begun.map_or(fence, |begun| begun.fence);
         Ok(Order {
             name: args.packages(job.id).begun_by(begun_by).parse::<Slug>()?,
             fence,
@@ -111,6 +117,7 @@ impl ReturnTask {
                 external_identifier: job.id.to_string(),
                 external_description: format!("Data returned to {}", args.client_name),
                 bagged_on: job.created_at.date_naive(),
+                made_by: begun.map_or(AGENT, |begun| &begun.made_by).to_owned(),
             },
         })
     }
@@ -119,39 +126,25 @@ impl ReturnTask {
 async fn deliver(
     context: &TaskContext,
     order: &Arc<Order>,
-    mark: Mark,
+    row: &Arc<Row>,
     targets: &[Target],
 ) -> Result<Package, ReturnError> {
     let cancel = context.signals().cancel.child_token();
     let _stopping = stop_with(context, &cancel);
-    let begun = match mark.begun {
+    let watch = watch(context, row, &cancel);
+    let begun = match row.mark().begun {
         Some(begun) => begun,
-        None => begin(context, order, &cancel).await?,
+        None => begin(context, order, row, &watch).await?,
     };
-    context.progress().update(|progress| {
-        progress.total = Some(begun.frozen.tally.files);
-        progress.bytes_total = Some(begun.frozen.tally.bytes);
-    });
-    let watch = watch(context, Some(&begun), &cancel);
+    let (files, bytes) = (Some(begun.frozen.tally.files), begun.frozen.tally.bytes);
+    enter(context, Some(Phase::Packing), files, Some(bytes));
     let package = pack(order, &begun.frozen, begun.packed, &watch).await?;
     step_all(context, targets, TargetVerb::Verify, &Report::default()).await.map_err(ReturnError::Checkpoint)?;
+    enter(context, Some(Phase::Verifying), files, Some(package.bytes()));
     verify(order, &package, &watch).await?;
+    enter(context, None, files, Some(bytes));
+    replace(context, order, row.mark().left, begun.fence).await?;
     Ok(package)
-}
-
-/// Step 2. The mark stands before anything of the return does, and whatever earlier runs began goes.
-async fn begin(context: &TaskContext, order: &Order, cancel: &CancellationToken) -> Result<Making, ReturnError> {
-    context.save_checkpoint(&Mark::default()).await.map_err(ReturnError::Checkpoint)?;
-    let packages = context.args::<Args>().map_err(ReturnError::Checkpoint)?.packages(context.job().id);
-    let is_older = |fence| fence < order.fence;
-    let Place { store, folder } = &order.destination;
-    clear_packages(store.as_ref(), folder, &packages, is_older).await.map_err(ReturnError::Destination)?;
-    let Place { store, folder } = &order.spool;
-    clear_packages(store.as_ref(), folder, &packages, is_older).await.map_err(ReturnError::Spool)?;
-    let frozen = freeze(order, &watch(context, None, cancel)).await?;
-    let begun = Making { fence: order.fence, frozen, packed: None };
-    context.save_checkpoint(&Mark::from(begun.clone())).await.map_err(ReturnError::Checkpoint)?;
-    Ok(begun)
 }
 
 fn details(target: &Target) -> Result<TargetDetails> {
@@ -175,13 +168,14 @@ fn format(format: DataFormat) -> Result<Format> {
 async fn finish(
     context: &TaskContext,
     order: &Order,
+    row: &Row,
     targets: &[Target],
     ids: &[HoldingId],
     package: &Package,
 ) -> Result<Outcome> {
     let summary = summary(context, order, package)?;
     if !package.manifest.is_complete() {
-        return give_in(context, targets, &summary).await;
+        return give_in(context, row, targets, &summary).await;
     }
     let log = log::sign_now(context.app()).await?.checkpoint;
     let actor = Actor::system();
@@ -200,11 +194,12 @@ async fn done(context: &TaskContext, targets: &[Target], summary: &Summary) -> R
     Ok(Outcome::Done(Some(result)))
 }
 
-/// Something could not be returned whole. A retry has to look at the sources again, so it begins anew.
-async fn give_in(context: &TaskContext, targets: &[Target], summary: &Summary) -> Result<Outcome> {
+/// Something could not be returned whole. Whoever orders another try has the sources looked at again; a run that only
+/// takes over where this one died tells the same.
+async fn give_in(context: &TaskContext, row: &Row, targets: &[Target], summary: &Summary) -> Result<Outcome> {
     let error = incomplete(summary.incomplete_count);
     step_all(context, targets, TargetVerb::Fail, &Report { error: Some(error.clone()), ..Report::default() }).await?;
-    context.save_checkpoint(&Mark { left: Left { is_told_of: true }, begun: None }).await?;
+    row.change(|mark| mark.left.told_of = mark.begun.as_ref().map(|making| making.fence)).await?;
     Ok(Outcome::Partial(Some(serde_json::to_value(summary).map_err(Error::internal)?), error))
 }
 
@@ -236,16 +231,16 @@ fn summary(context: &TaskContext, order: &Order, package: &Package) -> Result<Su
         file_count: contents.files,
         payload_bytes: contents.bytes,
         part_count: parts.len() as u64,
-        package_bytes: parts.iter().map(|part| part.bytes).sum(),
+        package_bytes: package.bytes(),
         incomplete_count: contents.unreadable + contents.vanished + contents.torn,
         verdict: None,
     })
 }
 
 /// What a run that did not reach its end means. What can be tried again keeps its checkpoint.
-async fn stop(context: &TaskContext, error: ReturnError) -> Result<Outcome> {
+async fn stop(context: &TaskContext, row: &Row, error: ReturnError) -> Result<Outcome> {
     if error.spoils_the_checkpoint() {
-        context.save_checkpoint(&Mark::default()).await?;
+        row.change(|mark| mark.begun = None).await?;
     }
     if let Some(refusal) = error.refusal() {
         tracing::warn!(error = Error::from(error).describe(), "the return was refused");

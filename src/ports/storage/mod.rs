@@ -221,6 +221,9 @@ pub struct UploadTerms {
     pub expires_in: Duration,
 }
 
+/// Says by its file name whether something goes.
+pub type Go = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
+
 /// A place that can be written to.
 #[async_trait]
 pub trait ObjectStore: ObjectSource {
@@ -247,12 +250,12 @@ pub trait ObjectStore: ObjectSource {
     async fn delete(&self, path: &ObjectPath) -> Result<()>;
 
     /// Takes away what interrupted uploads into `folder` left behind, the folder too when nothing else is in it;
-    /// gives their number. An upload into that
-    /// folder that is still under way is interrupted by it.
+    /// gives their number. Only those that `go`, judged by the name they would have got. An upload that is still
+    /// under way is interrupted by it.
     ///
     /// # Errors
     /// As [`delete`](Self::delete).
-    async fn sweep(&self, folder: &ObjectPath) -> Result<u64>;
+    async fn sweep(&self, folder: &ObjectPath, go: Go) -> Result<u64>;
 
     /// Free room in bytes, where the store can tell.
     ///
@@ -274,15 +277,15 @@ pub trait ObjectStore: ObjectSource {
     }
 }
 
-/// Takes away the files below `folder` that `go`, and what interrupted uploads into it left. That nothing was
-/// there is success.
+/// Takes away the files directly in `folder` that `go` by their names, and what interrupted uploads of such left. That
+/// nothing was there is success.
 ///
 /// # Errors
 /// As [`ObjectStore::delete`].
 pub async fn clear(
     store: &dyn ObjectStore,
     folder: &ObjectPath,
-    go: impl Fn(&ObjectPath) -> bool + Send,
+    go: impl Fn(&[u8]) -> bool + Send + Sync + 'static,
 ) -> Result<()> {
     let mut pages = store.list(folder);
     let mut found = Vec::new();
@@ -297,12 +300,13 @@ pub async fn clear(
     }
     for listed in found {
         if let Listed::Entry(Entry { path, kind: EntryKind::File, .. }) = listed
-            && go(&path)
+            && path.parent() == *folder
+            && go(path.file_name())
         {
             store.delete(&path).await?;
         }
     }
-    store.sweep(folder).await?;
+    store.sweep(folder, Arc::new(go)).await?;
     Ok(())
 }
 

@@ -285,6 +285,15 @@ pub(crate) async fn fail_targets(tx: &Tx, job: JobId, at: Instant) -> Result<u64
     set_state(tx, job, &unfinished(), TargetState::Failed, at).await
 }
 
+/// Says of every target that is not done that it is: the job's work is proven as a whole. Gives how many.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn succeed_targets(tx: &Tx, job: JobId, at: Instant) -> Result<u64> {
+    let undone: Vec<_> = TargetState::ALL.iter().copied().filter(|state| *state != TargetState::Succeeded).collect();
+    set_state(tx, job, &undone, TargetState::Succeeded, at).await
+}
+
 /// Puts targets of `job` that stand in one of `states` back to the start, their errors forgotten. Gives how
 /// many.
 ///

@@ -5,7 +5,7 @@ use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use super::{meddled::meddled, *};
-use crate::support::on_both_stacks;
+use crate::support::{make::refusal, on_both_stacks};
 
 /// A return that is PARTIAL: a file was gone when it was to be packed.
 pub(super) async fn partial(site: &mut Site) -> Value {
@@ -87,6 +87,43 @@ on_both_stacks! {
         assert_eq!((&again["result"], &again["certificate"]), (&done["result"], &done["certificate"]));
         assert_eq!(site.lying("returns"), package);
         assert_eq!(site.state_of(&site.holding).await, "REMOVED");
+    }
+
+    async fn a_return_with_its_receipt_ends_as_done_whatever_became_of_its_worker(test) {
+        let site = Site::of(test).await;
+        site.write("a.txt", "first");
+        let job = site.start("receipt-and-death").await;
+        let working = site.work();
+        let done = site.until(&job["id"], "SUCCEEDED").await;
+        working.end().await;
+        // What a worker leaves that died behind the receipt, here for the third time and asked to stop as well.
+        let db = site.test.app.db().write().clone();
+        db.execute_unprepared("UPDATE job_target SET state = 'FAILED'").await.unwrap();
+        let waiting = "UPDATE job SET state = 'RETRYING', finished_at = NULL, result = NULL";
+        db.execute_unprepared(waiting).await.unwrap();
+        let input = json!({ "id": job["id"], "reason": "It takes too long." });
+        let refused = sent(&site.test, &site.manager, CANCEL, input).await;
+        assert_eq!(refusal(&refused).0, "CONFLICT", "{refused}");
+        let dead = "UPDATE job SET state = 'RUNNING', worker = 'dead', lease_until = created_at, crash_count = 2, is_cancel_requested = TRUE";
+        db.execute_unprepared(dead).await.unwrap();
+        let working = site.work();
+        let again = site.until(&job["id"], "SUCCEEDED").await;
+        working.end().await;
+        assert_eq!((&again["result"], &again["targets"]["nodes"][0]["state"]), (&done["result"], &json!("SUCCEEDED")));
+        assert_eq!(site.state_of(&site.holding).await, "REMOVED");
+    }
+
+    async fn a_run_that_takes_over_a_partial_return_tells_the_same(test) {
+        let mut site = Site::of(test).await;
+        let job = partial(&mut site).await;
+        let package = site.lying("returns");
+        // The worker died between what it noted and the end.
+        let db = site.test.app.db().write().clone();
+        db.execute_unprepared("UPDATE job SET state = 'QUEUED', finished_at = NULL, result = NULL").await.unwrap();
+        let working = site.work();
+        let again = site.until(&job["id"], "PARTIAL").await;
+        working.end().await;
+        assert_eq!((&again["result"], site.lying("returns")), (&job["result"], package));
     }
 
     async fn another_try_of_a_partial_return_makes_another_package_in_place_of_the_first(test) {

@@ -1,7 +1,7 @@
 //! A store in which something happens before an object is opened.
 
 use async_trait::async_trait;
-use gangway::ports::storage::{Facts, Listing, ObjectSource, ObjectStore, Opened, Result, Span, Upload};
+use gangway::ports::storage::{Facts, Go, Listing, ObjectSource, ObjectStore, Opened, Result, Span, Upload};
 
 use super::*;
 
@@ -48,7 +48,7 @@ impl ObjectStore for Meddled {
         self.inner.delete(path).await
     }
 
-    async fn sweep(&self, folder: &ObjectPath) -> Result<u64> {
-        self.inner.sweep(folder).await
+    async fn sweep(&self, folder: &ObjectPath, go: Go) -> Result<u64> {
+        self.inner.sweep(folder, go).await
     }
 }

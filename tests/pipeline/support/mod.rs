@@ -74,6 +74,7 @@ impl Bench {
                 external_identifier: "ret_1".into(),
                 external_description: "Files of a client".into(),
                 bagged_on: NaiveDate::from_ymd_opt(2026, 11, 22).unwrap(),
+                made_by: "gangway test".into(),
             },
         }
     }

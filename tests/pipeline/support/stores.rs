@@ -8,7 +8,7 @@ use std::sync::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use gangway::ports::storage::{
-    BlockingBody, BlockingSource, Facts, Fault, FaultKind, Listing, ObjectPath, ObjectSource, ObjectStore, Opened,
+    BlockingBody, BlockingSource, Facts, Fault, FaultKind, Go, Listing, ObjectPath, ObjectSource, ObjectStore, Opened,
     Result, Span, Stored, Upload,
 };
 
@@ -126,8 +126,8 @@ impl ObjectStore for Flaky {
         self.inner.delete(path).await
     }
 
-    async fn sweep(&self, folder: &ObjectPath) -> Result<u64> {
-        self.inner.sweep(folder).await
+    async fn sweep(&self, folder: &ObjectPath, go: Go) -> Result<u64> {
+        self.inner.sweep(folder, go).await
     }
 }
 
@@ -196,7 +196,7 @@ impl ObjectStore for Late {
     }
 
     /// As in a store where an upload that is complete cannot be called back any more.
-    async fn sweep(&self, _folder: &ObjectPath) -> Result<u64> {
+    async fn sweep(&self, _folder: &ObjectPath, _go: Go) -> Result<u64> {
         Ok(0)
     }
 }

@@ -72,7 +72,11 @@ impl JobSubscription {
         let ticks = ctx.app().parts().ticks.watch();
         let events: BoxStream<'static, _> = match given {
             // Nothing more will happen to it: what the log holds is all there is to come back for.
-            Some(given) if one.is_some_and(|job| job.state.is_terminal()) => log.until_now(given).boxed(),
+            Some(given) if one.is_some_and(|job| job.state.is_terminal()) => {
+                // The end may be so new that it is not sealed yet, and what is not sealed is not told.
+                app::log::seal_waiting(ctx.app()).await?;
+                log.until_now(given).boxed()
+            }
             _ => {
                 let fits = move |event: &event::Event| scope.sees(event.client_id) && fits.fits(event);
                 ctx.data::<Tap>()?.follow(log, given.unwrap_or(end), fits).boxed()
