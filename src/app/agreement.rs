@@ -212,7 +212,22 @@ fn notice(input: &Terminate, agreed_days: u16) -> Result<TerminationNotice> {
 }
 
 async fn end_earlier(deed: &mut Deed<'_>, client: ClientId) -> Result<()> {
-    for mut earlier in store::agreement::lock_signed(deed.tx(), client, AgreementKind::TerminationNotice).await? {
+    end(deed, client, AgreementKind::TerminationNotice).await
+}
+
+/// Ends everything that is signed with the client: the relationship is over.
+///
+/// # Errors
+/// Those of the database.
+pub(in crate::app) async fn end_all(deed: &mut Deed<'_>, client: ClientId) -> Result<()> {
+    for &kind in AgreementKind::ALL {
+        end(deed, client, kind).await?;
+    }
+    Ok(())
+}
+
+async fn end(deed: &mut Deed<'_>, client: ClientId, kind: AgreementKind) -> Result<()> {
+    for mut earlier in store::agreement::lock_signed(deed.tx(), client, kind).await? {
         earlier.state = earlier.state.after(AgreementVerb::End)?;
         save(deed, &mut earlier).await?;
         deed.record(event(EventKind::AgreementEnded, &earlier, "ended"));

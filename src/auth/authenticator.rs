@@ -33,7 +33,7 @@ pub const REMEMBER_FOR: TimeDelta = TimeDelta::seconds(60);
 const MAX_REMEMBERED: usize = 10_000;
 
 /// A person who shows a valid token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SignIn {
     /// Issuer and `sub`, joined by `#`.
     pub subject: String,
@@ -73,7 +73,7 @@ pub struct Authenticator {
     users: Arc<dyn UserDirectory>,
     keys: Arc<dyn ApiKeyDirectory>,
     clock: Arc<dyn Clock>,
-    known_users: Memory<String, (SignIn, SignedIn)>,
+    known_users: Memory<SignIn, SignedIn>,
     known_keys: Memory<KeyHash, StoredKey>,
 }
 
@@ -110,13 +110,11 @@ impl Authenticator {
     /// Asks the directory, unless it answered the very same question within the minute.
     async fn sign_in(&self, sign_in: &SignIn) -> Result<SignedIn> {
         let now = self.clock.now();
-        if let Some((asked, answer)) = self.known_users.recall(&sign_in.subject, now)
-            && asked == *sign_in
-        {
+        if let Some(answer) = self.known_users.recall(sign_in, now) {
             return Ok(answer);
         }
         let answer = self.users.sign_in(sign_in.clone()).await?;
-        self.known_users.keep(sign_in.subject.clone(), (sign_in.clone(), answer), now);
+        self.known_users.keep(sign_in.clone(), answer, now);
         Ok(answer)
     }
 

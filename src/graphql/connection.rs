@@ -94,6 +94,9 @@ fn limit(field: &str, asked: i32) -> Result<u32> {
     })
 }
 
+/// The end of the year 9999: no row of ours is later, and a database may know no later instant.
+const AT_MAX_MS: i64 = 253_402_300_800_000;
+
 /// A key as the opaque text a caller passes back.
 pub fn print(key: Key) -> String {
     let mut bytes = [0_u8; 24];
@@ -109,7 +112,7 @@ fn parse(field: &str, text: &str) -> Result<Key> {
         let at_ms = i64::from_be_bytes(at.try_into().unwrap_or_default());
         Key { at_ms, id: Uuid::from_slice(id).unwrap_or_default() }
     });
-    key.ok_or_else(|| {
+    key.filter(|key| (0..AT_MAX_MS).contains(&key.at_ms)).ok_or_else(|| {
         Violation::new(field, "This is not a cursor of this list.").remedy("Pass a cursor unchanged.").into()
     })
 }

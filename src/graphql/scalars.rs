@@ -1,7 +1,9 @@
 //! Scalars: instants, dates, long numbers and free objects, as every client library expects them.
 
+use std::ops::Range;
+
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{NaiveDate, SecondsFormat, Utc};
+use chrono::{Datelike, NaiveDate, SecondsFormat, Utc};
 
 use crate::clock::{Instant, to_millis};
 
@@ -30,6 +32,9 @@ impl From<Instant> for DateTime {
     }
 }
 
+/// The years that people plan and remember; a slip of the keyboard lies outside.
+const YEARS: Range<i32> = 1970..2200;
+
 /// A day without a time or zone: `2026-11-22`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date(pub NaiveDate);
@@ -40,8 +45,12 @@ impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
         let is_full = text.len() == "2026-11-22".len();
-        let parsed = is_full.then(|| text.parse().ok()).flatten();
-        parsed.map(Self).ok_or_else(|| InputValueError::custom("a day looks like 2026-11-22"))
+        let parsed: Option<NaiveDate> = is_full.then(|| text.parse().ok()).flatten();
+        let parsed = parsed.ok_or_else(|| InputValueError::custom("a day looks like 2026-11-22"))?;
+        if !YEARS.contains(&parsed.year()) {
+            return Err(InputValueError::custom("a day lies between 1970 and 2199"));
+        }
+        Ok(Self(parsed))
     }
 
     fn to_value(&self) -> Value {

@@ -12,6 +12,7 @@ use crate::{
     domain::{
         agreement::{AgreementDetails, AgreementState},
         client::Client,
+        decision::DecisionKind,
         engagement::Engagement,
         evidence::EvidenceDetails,
         gate::{ChecklistLine, DecisionLine, ExceptionLine, FactLine, HoldingLine, Situation, StepLine},
@@ -153,10 +154,13 @@ async fn roles_held(db: &impl ConnectionTrait) -> Result<BTreeSet<Role>> {
 async fn decisions(db: &impl ConnectionTrait, engagements: &[Uuid]) -> Result<HashMap<Uuid, Vec<DecisionLine>>> {
     use entity::decision::{Column, Entity};
     let mut lists: HashMap<Uuid, Vec<DecisionLine>> = HashMap::new();
-    for row in Entity::find().filter(Column::EngagementId.is_in(engagements.to_vec())).all(db).await? {
+    let select = Entity::find().filter(Column::EngagementId.is_in(engagements.to_vec()));
+    let select = select.filter(Column::Kind.ne(DecisionKind::JobPlan.as_str()));
+    for row in select.all(db).await? {
         let line = DecisionLine {
             id: row.id.into(),
             kind: store::word("decision", "kind", row.id, &row.kind)?,
+            holding: row.subject_id.parse().ok(),
             state: store::word("decision", "state", row.id, &row.state)?,
         };
         lists.entry(row.engagement_id.unwrap_or_default()).or_default().push(line);

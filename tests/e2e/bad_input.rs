@@ -142,6 +142,28 @@ async fn anybody(app: &TestApp, world: &world::World) -> Actor {
 }
 
 on_both_stacks! {
+    async fn text_that_no_database_can_hold_and_days_out_of_time_are_refused_by_name(app) {
+        let door = Door::of(&app).await;
+        let staff = app.staff(Role::Admin);
+        let cases = [
+            ("query($n: String) { clients(filter: { nameContains: $n }) { totalCount } }", json!({ "n": "a\u{0}b" })),
+            ("{ clients(filter: { nameContains: \"a\\u0000b\" }) { totalCount } }", json!({})),
+            ("query($n: String) { timeline(filter: { subjectId: $n }) { nodes { id } } }", json!({ "n": "\u{0}" })),
+            // A cursor of the right length whose instant no database knows.
+            ("{ clients(after: \"gAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\") { totalCount } }", json!({})),
+        ];
+        for (document, variables) in &cases {
+            let answer = door.ask(&app, &staff, document, variables.clone()).await;
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{document}: {answer}");
+        }
+        let update = "mutation($input: ClientUpdateInput!) { clientUpdate(input: $input) { client { id } userErrors { code } } }";
+        for day in ["9999-12-31", "0001-01-01", "2026-02-30"] {
+            let input = json!({ "id": "cli_01h455vb4pex5vsknk084sn02q", "expectedRevision": 1, "serviceStartOn": day });
+            let answer = door.ask(&app, &staff, update, json!({ "input": input })).await;
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{day}: {answer}");
+        }
+    }
+
     async fn whatever_is_spoilt_in_an_input_is_named_and_nothing_is_written(app) {
         let world = world::build(&app).await;
         let (door, actor) = (Door::of(&app).await, anybody(&app, &world).await);

@@ -269,6 +269,24 @@ on_both_stacks! {
         assert_eq!(stages, 9, "{:?}", run::events(&app, &client).await);
     }
 
+    async fn a_client_that_comes_back_needs_a_contract_and_a_notice_of_its_own(app) {
+        let house = flow::house(&app).await;
+        flow::process(&app, &house, "T-OFF-700", &[flow::template("only", json!({}))]).await;
+        let client = flow::prospect(&app, &house, "acme").await;
+        flow::notice(&app, &house, &client, "2026-04-30").await;
+        let run = walked(&app, &house, &client, "T-OFF-700").await;
+        let before = "query($id: ID!) { client(id: $id) { finalServiceOn agreements { state } } }";
+        assert_eq!(app.ask(&house.account, before, json!({ "id": client })).await["client"]["finalServiceOn"], "2026-04-30");
+        concluded(&app, &house, &run).await;
+        let after = app.ask(&house.account, before, json!({ "id": client })).await["client"].take();
+        assert_eq!(after["finalServiceOn"], Value::Null);
+        assert!(after["agreements"].as_array().unwrap().iter().all(|agreement| agreement["state"] == "ENDED"), "{after}");
+        for (number, missing) in [(OFFBOARDING, "NOTICE_MISSING"), (ONBOARDING, "AGREEMENTS_UNSIGNED")] {
+            let refused = sent(&app, &house.account, START, begin(&app, &client, number)).await;
+            assert!(blocked(&refused).iter().any(|code| code == missing), "{refused}");
+        }
+    }
+
     async fn an_engagement_is_not_concluded_while_steps_are_open(app) {
         let house = flow::house(&app).await;
         let steps = [flow::template("one", json!({})), flow::template("two", json!({}))];

@@ -157,6 +157,24 @@ on_both_stacks! {
         assert_eq!(states(&app, "T-ONB-700").await, ["APPROVED"]);
     }
 
+    async fn whoever_wrote_on_a_version_does_not_approve_it_though_another_did_so_later(app) {
+        let both = [Role::OnboardingManager, Role::Director];
+        let (author, editor) = (run::colleague(&app, &both).await, run::colleague(&app, &both).await);
+        let desk = Desk { author: author.clone(), director: editor.clone() };
+        let draft = desk.draft(&app, short("T-ONB-700")).await;
+        let other = Desk { author: editor.clone(), director: author.clone() };
+        let mut content = short("T-ONB-700");
+        content["goals"] = json!(["It ends, with a comma."]);
+        let input = json!({ "id": draft["id"], "expectedRevision": draft["revision"], "content": content });
+        let changed = done(other.send(&app, UPDATE, input).await)["processVersion"].take();
+        let question = other.submit(&app, &changed).await;
+        let ballot = json!({ "id": question, "verdict": "GRANT", "idempotencyKey": key(&app) });
+        assert_eq!(refusal(&sent(&app, &author, VOTE, ballot).await).0, "CONFLICT");
+        assert_eq!(states(&app, "T-ONB-700").await, ["IN_REVIEW"]);
+        flow::grant(&app, &app.staff(Role::Director), &question).await;
+        assert_eq!(states(&app, "T-ONB-700").await, ["APPROVED"]);
+    }
+
     async fn a_version_that_is_sent_back_is_changed_and_submitted_again(app) {
         let desk = Desk::of(&app);
         let draft = desk.draft(&app, short("T-ONB-700")).await;

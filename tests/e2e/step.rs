@@ -19,6 +19,8 @@ const STEP: &str = "query($id: ID!) { engagement(id: $id) { steps { id key state
 const SET: &str = "mutation($input: ChecklistItemSetInput!) { checklistItemSet(input: $input) {
     checklistItem { state note revision setAt } step { key state }
     userErrors { code path message remedy ... on ConflictError { currentRevision } } } }";
+const VOTE: &str = "mutation($input: DecisionVoteInput!) { decisionVote(input: $input) { decision { state }
+    userErrors { code message path ... on BlockedError { blockers { code } } } } }";
 const RAISE: &str = "mutation($input: ExceptionRaiseInput!) { exceptionRaise(input: $input) {
     exception { id decision { id } } userErrors { code path message } } }";
 
@@ -262,8 +264,14 @@ on_both_stacks! {
             assert_eq!(blocker["isHard"], true, "{type}");
             assert!(!blocker["remedy"].as_str().unwrap().contains("exceptionRaise"), "{refused}");
         }
+        // Nor is a step skipped that stands behind one.
+        let decision = run.except(&app, "SKIPPED", &run.last).await;
+        let ballot = |key: &str| json!({ "id": decision, "verdict": "GRANT", "idempotencyKey": key });
+        assert_eq!(blocked(&sent(&app, &run.house.delivery, VOTE, ballot("skip-too-early")).await), ["STEPS_OPEN"]);
+        assert_eq!(flow::row(&app, &run.last).await.state, "PENDING");
         run.finish_one(&app).await;
-        done(work(&app, technician, "Start", &run.last, Value::Null).await);
+        done(sent(&app, &run.house.delivery, VOTE, ballot("skip-in-time")).await);
+        assert_eq!(flow::row(&app, &run.last).await.state, "EXCEPTED");
     }
 
     async fn a_deviation_clears_soft_gates_at_the_end_too(app) {

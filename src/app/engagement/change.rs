@@ -1,7 +1,7 @@
 //! Pausing, resuming, cancelling and concluding an engagement.
 
 use crate::{
-    app::{App, Deed, client, client::expect_revision, gate},
+    app::{App, Deed, agreement, client, client::expect_revision, gate},
     auth::{Actor, permission::Permission},
     domain::{
         client::Client,
@@ -78,7 +78,18 @@ pub async fn conclude(app: &App, actor: &Actor, input: Change) -> Result<Engagem
         client.service_started_at = Some(deed.now());
         client::save(&mut deed, &mut client).await?;
     }
+    if engagement.kind == EngagementKind::Offboarding {
+        end_relationship(&mut deed, &mut client).await?;
+    }
     finish(deed, &mut client, engagement, EventKind::EngagementConcluded, "concluded").await
+}
+
+/// The relationship is over. Should the client come back, it does so with a contract, a notice and dates of its own:
+/// those of an earlier life open no gate.
+async fn end_relationship(deed: &mut Deed<'_>, client: &mut Client) -> Result<()> {
+    agreement::end_all(deed, client.id).await?;
+    (client.service_start_on, client.service_started_at, client.final_service_on) = (None, None, None);
+    client::save(deed, client).await
 }
 
 /// Locks the engagement, then its client: every deed that needs both takes them in this order, so that no

@@ -5,12 +5,15 @@
 //! the end of its decision, through [`decided`], and by nothing else. Whoever needs both locks the decision first.
 
 use crate::{
-    app::{App, Deed, client::expect_revision, decision, holding, step},
+    app::{App, Deed, client::expect_revision, decision, gate, holding, step},
     auth::{Actor, permission::Permission},
     domain::{
         decision::{Decision, DecisionState},
+        engagement::Engagement,
         event::{EventKind, NewEvent},
         exception::{ActionKind, ActionState, Exception, ExceptionState, ExceptionType, ExceptionVerb},
+        gate as gates,
+        step::Step,
         text::Remark,
     },
     error::{Error, Result},
@@ -133,11 +136,24 @@ async fn stand_in(deed: &mut Deed<'_>, exception: &Exception) -> Result<()> {
     }
     let (ExceptionType::Skipped, Some(step)) = (exception.r#type, exception.step_id) else { return Ok(()) };
     let run = store::engagement::find(deed.tx(), &deed.actor().scope, exception.engagement_id).await?;
-    let is_open = !store::step::lock(deed.tx(), &deed.actor().scope, step, "stepId").await?.state.is_terminal();
-    if is_open && run.is_some_and(|run| run.state.is_live()) {
-        step::except(deed, step, &exception.situation).await?;
+    let step = store::step::lock(deed.tx(), &deed.actor().scope, step, "stepId").await?;
+    match run.filter(|run| run.state.is_live() && !step.state.is_terminal()) {
+        Some(run) => {
+            refuse_at_hard_gates(deed, &run, &step).await?;
+            step::except(deed, step.id, &exception.situation).await
+        }
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Hard gates take no exception: a step behind one that is closed cannot be skipped either.
+async fn refuse_at_hard_gates(deed: &Deed<'_>, run: &Engagement, step: &Step) -> Result<()> {
+    let picture = gate::picture(deed, run).await?;
+    let mut closed = picture.blockers(gates::Deed::StartStep(&step.key));
+    closed.extend(picture.blockers(gates::Deed::CompleteStep(&step.key)));
+    closed.retain(|blocker| blocker.is_hard);
+    closed.dedup();
+    gate::require(closed)
 }
 
 /// The exception, locked, as the caller read it and while its time is not over.

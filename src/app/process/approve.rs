@@ -77,6 +77,9 @@ pub(in crate::app) async fn approved(deed: &mut Deed<'_>, decision: &Decision, a
         return Err(Error::state("The version is not what was submitted."));
     }
     let state = version.approved_by(approver)?;
+    if store::process::editors(deed.tx(), version.id).await?.contains(&approver) {
+        return Err(Error::state("Whoever wrote on a version does not approve it."));
+    }
     for earlier in store::process::versions_of(deed.tx(), &[version.process_id]).await? {
         if earlier.state == ProcessVersionState::Approved {
             supersede(deed, earlier).await?;

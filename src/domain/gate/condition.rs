@@ -96,7 +96,8 @@ fn unheld(role: Role, situation: &Situation) -> Option<Missing> {
 }
 
 fn undecided(kind: DecisionKind, situation: &Situation) -> Option<Missing> {
-    let asked = || situation.decisions.iter().filter(|line| line.kind == kind);
+    // What was granted for one holding says nothing of the others.
+    let asked = || situation.decisions.iter().filter(|line| line.kind == kind && line.holding.is_none());
     if asked().any(|line| line.state == DecisionState::Granted) {
         return None;
     }
@@ -120,11 +121,14 @@ fn has_returns(situation: &Situation) -> bool {
 }
 
 fn unreceipted(situation: &Situation) -> Option<Missing> {
-    let is_waived = || {
-        situation.decisions.iter().any(|d| d.kind == DecisionKind::ReceiptWaiver && d.state == DecisionState::Granted)
-    };
-    let without: Vec<_> = situation.holdings.iter().filter(|line| line.lacks_receipt()).map(|line| line.id).collect();
-    (!without.is_empty() && !is_waived()).then_some(Missing::Receipt { holdings: without })
+    let waivers = situation
+        .decisions
+        .iter()
+        .filter(|line| line.kind == DecisionKind::ReceiptWaiver && line.state == DecisionState::Granted);
+    let is_waived = |id| waivers.clone().any(|line| line.holding.is_none_or(|holding| holding == id));
+    let without = situation.holdings.iter().filter(|line| line.lacks_receipt()).map(|line| line.id);
+    let without: Vec<_> = without.filter(|id| !is_waived(*id)).collect();
+    (!without.is_empty()).then_some(Missing::Receipt { holdings: without })
 }
 
 impl HoldingLine {

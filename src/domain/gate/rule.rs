@@ -144,6 +144,7 @@ impl Gate {
             | Self::ReceiptGiven
             | Self::HoldingsClosed { .. }
             | Self::NoResiduals
+            | Self::FeesSettled
             | Self::DifferentPerson { .. }
             | Self::DateReached { which: Which::Termination } => true,
             Self::AgreementsSigned { .. }
@@ -159,7 +160,6 @@ impl Gate {
             | Self::WindowAgreed
             | Self::DateReached { which: Which::ServiceStart | Which::FinalService }
             | Self::ReturnTermsAgreed
-            | Self::FeesSettled
             | Self::HoldingsActive { .. }
             | Self::HoldingsSettled { .. }
             | Self::OpenExceptionsClosed

@@ -69,6 +69,8 @@ pub struct DecisionLine {
     pub id: DecisionId,
     /// What is asked.
     pub kind: DecisionKind,
+    /// The one holding it is about; none when it is about the run as a whole.
+    pub holding: Option<HoldingId>,
     /// Where it stands.
     pub state: DecisionState,
 }

@@ -159,7 +159,7 @@ fn decisions_granted() {
         (Gate::ApprovedChange, DecisionKind::Change),
         (Gate::WindowAgreed, DecisionKind::CoordinationWindow),
     ];
-    let line = |kind, state| DecisionLine { id: Uuid::nil().into(), kind, state };
+    let line = |kind, state| DecisionLine { id: Uuid::nil().into(), kind, holding: None, state };
     for (gate, kind) in cases {
         for &state in DecisionState::ALL {
             let expected = (state != DecisionState::Granted).then_some("DECISION_MISSING");
@@ -230,11 +230,26 @@ fn receipts() {
     let waived = |state| {
         code(&gate, |s| {
             s.holdings.push(holding(TO_RETURN, HoldingState::Active));
-            s.decisions.push(DecisionLine { id: Uuid::nil().into(), kind: DecisionKind::ReceiptWaiver, state });
+            s.decisions.push(DecisionLine {
+                id: Uuid::nil().into(),
+                kind: DecisionKind::ReceiptWaiver,
+                holding: None,
+                state,
+            });
         })
     };
     assert_eq!(waived(DecisionState::Granted), None);
     assert_eq!(waived(DecisionState::Open), Some("RECEIPT_MISSING"));
+    let waived_for = |which: u128| {
+        code(&gate, |s| {
+            let line = holding(TO_RETURN, HoldingState::Active);
+            let holding = Some(Uuid::from_u128(line.id.uuid().as_u128() + which).into());
+            s.holdings.push(line);
+            let (kind, state) = (DecisionKind::ReceiptWaiver, DecisionState::Granted);
+            s.decisions.push(DecisionLine { id: Uuid::nil().into(), kind, holding, state });
+        })
+    };
+    assert_eq!((waived_for(0), waived_for(1)), (None, Some("RECEIPT_MISSING")), "a waiver is for the holding it names");
 }
 
 #[test]
@@ -318,7 +333,7 @@ fn open_exceptions_and_decisions() {
         let expected = state.is_open().then_some("EXCEPTIONS_OPEN");
         assert_eq!(code(&Gate::OpenExceptionsClosed, |s| s.exceptions.push(exception(state))), expected, "{state}");
     }
-    let decision = |state| DecisionLine { id: Uuid::nil().into(), kind: DecisionKind::Plan, state };
+    let decision = |state| DecisionLine { id: Uuid::nil().into(), kind: DecisionKind::Plan, holding: None, state };
     for &state in DecisionState::ALL {
         let expected = (state == DecisionState::Open).then_some("DECISIONS_OPEN");
         assert_eq!(code(&Gate::OpenDecisionsDecided, |s| s.decisions.push(decision(state))), expected, "{state}");

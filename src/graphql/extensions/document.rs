@@ -83,6 +83,7 @@ impl Extension for Watch {
             let too_long = Refusal::TooMuch { what: "bytes", limit: self.limits.bytes as u64 };
             return Err(refusal(ErrorCode::QueryTooComplex, too_long.message()));
         }
+        refuse_nul(&request)?;
         let variables = request.variables.clone();
         let operation = request.operation_name.clone();
         let document = request.parsed_query()?;
@@ -152,6 +153,24 @@ fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'
 ///
 /// # Source
 /// GraphQL specification, 6.1.2 (coercing variable values).
+/// No text of ours holds U+0000, and PostgreSQL cannot store it: better said here than met there.
+fn refuse_nul(request: &Request) -> ServerResult<()> {
+    let in_document = || request.query.contains(['\0']) || request.query.contains("\\u0000");
+    if in_document() || request.variables.values().any(holds_nul) {
+        return Err(refusal(ErrorCode::BadUserInput, "Text cannot hold the character U+0000. Leave it out."));
+    }
+    Ok(())
+}
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::List(items) => items.iter().any(holds_nul),
+        Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Number(_) | Value::Boolean(_) | Value::Binary(_) | Value::Enum(_) => false,
+    }
+}
+
 fn refuse_missing_variables(
     document: &ExecutableDocument,
     operation: Option<&str>,

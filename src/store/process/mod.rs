@@ -10,11 +10,12 @@ use entity::{process, process_version};
 
 use crate::{
     domain::{
+        event::EventKind,
         page::{Page, Window},
         process::{DocumentNumber, Process, ProcessFilter, ProcessVersion, ProcessVersionState},
     },
     error::{Conflict, Error, Result},
-    ids::{ProcessId, ProcessVersionId},
+    ids::{ActorId, ProcessId, ProcessVersionId},
     store::{self, Sort, Tx, room::room},
 };
 
@@ -175,6 +176,19 @@ pub(crate) async fn versions_of(db: &impl ConnectionTrait, processes: &[ProcessI
 pub(crate) async fn lock_version(tx: &Tx, id: ProcessVersionId, field: &'static str) -> Result<ProcessVersion> {
     let found = process_version::Entity::find_by_id(id.uuid()).lock_exclusive().one(tx).await?;
     found.map(version).transpose()?.ok_or_else(|| Error::not_found("process version", field))
+}
+
+/// Everybody who wrote on a version, as the log knows: the one who drafted it and those who changed it.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn editors(tx: &Tx, version: ProcessVersionId) -> Result<Vec<ActorId>> {
+    use entity::event::{Column, Entity};
+    let kinds = [EventKind::ProcessDrafted, EventKind::ProcessDuplicated, EventKind::ProcessDraftUpdated];
+    let select = Entity::find().filter(Column::SubjectId.eq(version.to_string()));
+    let select = select.filter(Column::Kind.is_in(kinds.map(EventKind::as_str)));
+    let actors = select.select_only().column(Column::Actor).distinct().into_tuple::<String>().all(tx).await?;
+    actors.iter().map(|actor| store::word("event", "actor", version, actor)).collect()
 }
 
 /// Writes a new version.

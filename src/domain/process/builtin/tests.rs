@@ -112,7 +112,12 @@ impl Walk {
             }
             Missing::Decision { kind, .. } => {
                 let id = self.id().into();
-                self.situation.decisions.push(DecisionLine { id, kind: *kind, state: DecisionState::Granted });
+                self.situation.decisions.push(DecisionLine {
+                    id,
+                    kind: *kind,
+                    holding: None,
+                    state: DecisionState::Granted,
+                });
             }
             Missing::Notice => {
                 situation.has_notice = true;
