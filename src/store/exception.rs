@@ -10,11 +10,14 @@ use crate::{
     clock::Instant,
     domain::{
         exception::{Exception, ExceptionFilter, ExceptionState},
-        page::{Page, Window},
+        page::{End, Page, Window},
     },
     error::{Error, Result},
     ids::{EngagementId, ExceptionId},
-    store::{self, Sort, Tx, room::room},
+    store::{
+        self, Sort, Tx, counted,
+        room::{CLIENT_MAX, LIST_MAX, within},
+    },
 };
 
 use entity::exception::{ActiveModel, Column, Entity, Model};
@@ -112,8 +115,10 @@ pub(crate) async fn of_engagements(
     engagements: &[EngagementId],
 ) -> Result<Vec<Exception>> {
     let select = scoped(scope).filter(Column::EngagementId.is_in(engagements.iter().map(|id| id.uuid())));
-    let rows = select.order_by_asc(Column::RequestedAt).order_by_asc(Column::Id).all(db).await?;
-    rows.into_iter().map(domain).collect()
+    let keys = (Column::EngagementId, Column::RequestedAt, Column::Id);
+    let newest = Window { limit: LIST_MAX, end: End::Last, ..Window::default() };
+    let pages = store::fetch_each(db, select, keys, Sort::Ascending, &newest, |row| row.engagement_id).await?;
+    pages.into_values().flat_map(|page| page.items).map(domain).collect()
 }
 
 /// In `state` at `now`: one whose time is over is expired before anybody writes that down.
@@ -196,8 +201,8 @@ pub(crate) async fn due(db: &impl ConnectionTrait, now: Instant, limit: u64) -> 
 /// # Errors
 /// Those of the database.
 pub(crate) async fn insert(tx: &Tx, exception: &Exception) -> Result<()> {
-    let list = Entity::find().filter(Column::EngagementId.eq(exception.engagement_id.uuid()));
-    room(tx, list, "exceptions", "Close this run and begin another.").await?;
+    let have = counted(tx, Entity::find().filter(Column::EngagementId.eq(exception.engagement_id.uuid()))).await?;
+    within(have, 1, CLIENT_MAX, "exceptions", "Raise one for what they have in common.")?;
     Entity::insert(row(exception)?.into_active_model()).exec_without_returning(tx).await?;
     Ok(())
 }

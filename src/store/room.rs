@@ -9,7 +9,7 @@ use super::{Tx, page::counted};
 use crate::error::{Conflict, Error, Result};
 
 /// The most entries of a list inside an object: far more than people work with, and few enough to be read at once.
-pub(crate) const LIST_MAX: usize = 500;
+pub(crate) const LIST_MAX: u32 = 500;
 
 /// The most lines of a client's ledger, and the most facts about it. Both are read in pages, but every gate looks at
 /// all of them.
@@ -24,7 +24,7 @@ where
     E: EntityTrait<Model: FromQueryResult + Sized + Send + Sync>,
 {
     let have = counted(tx, list).await?;
-    within(have, 1, LIST_MAX, things, remedy)
+    within(have, 1, LIST_MAX as usize, things, remedy)
 }
 
 /// Refuses `more` entries that a list which has `have` and may have `most` cannot take.

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, Read},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -15,8 +16,8 @@ use sha2::{Digest, Sha256};
 
 use super::{HandOver, list, text};
 
-/// How many files have which content, by its SHA-256.
-type Contents = BTreeMap<[u8; 32], u64>;
+/// SHA-256 of each file's content, by its path below the folder that was handed over.
+type Contents = BTreeMap<Vec<u8>, [u8; 32]>;
 
 /// What the client found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +45,10 @@ impl Opened {
         let parts = parts.iter().map(|part| folder.join(text(&part["name"]))).collect::<Vec<_>>();
         let (found, bytes) = inside(Parts { left: parts.into_iter(), key, open: None })?;
         let mut expected = Contents::new();
-        source(&hand_over.source, &mut expected)?;
+        source(&hand_over.source, &hand_over.source, &mut expected)?;
         ensure!(found == expected, "the package does not hold the files of the source");
         let digest = hex::encode(Sha256::digest(&manifest));
-        Ok(Self { folder, name: name.to_owned(), digest, files: found.values().sum(), bytes })
+        Ok(Self { folder, name: name.to_owned(), digest, files: found.len() as u64, bytes })
     }
 }
 
@@ -81,24 +82,32 @@ fn inside(parts: Parts<'_>) -> anyhow::Result<(Contents, u64)> {
     let (mut contents, mut bytes) = (Contents::new(), 0);
     for entry in archive.entries()? {
         let mut entry = entry?;
-        let is_payload = entry.path()?.components().nth(1).is_some_and(|folder| folder.as_os_str() == "data");
-        if is_payload && entry.header().entry_type().is_file() {
+        // `NAME/data/LABEL/PATH`: what is elsewhere are the bag's own files.
+        let path = entry.path_bytes().into_owned();
+        let mut segments = path.splitn(4, |byte| *byte == b'/').skip(1);
+        let (Some(b"data"), Some(_), Some(below)) = (segments.next(), segments.next(), segments.next()) else {
+            continue;
+        };
+        if entry.header().entry_type().is_file() {
             bytes += entry.size();
-            *contents.entry(digest(&mut entry)?).or_default() += 1;
+            let again = contents.insert(below.to_vec(), digest(&mut entry)?);
+            ensure!(again.is_none(), "the package holds a file twice");
         }
     }
     Ok((contents, bytes))
 }
 
 /// The contents of a folder's files; links are not followed.
-fn source(folder: &Path, contents: &mut Contents) -> anyhow::Result<()> {
+fn source(root: &Path, folder: &Path, contents: &mut Contents) -> anyhow::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            source(&entry.path(), contents)?;
+            source(root, &entry.path(), contents)?;
         } else if kind.is_file() {
-            *contents.entry(digest(&mut File::open(entry.path())?)?).or_default() += 1;
+            let path = entry.path();
+            let below = path.strip_prefix(root)?.as_os_str().as_bytes().to_vec();
+            contents.insert(below, digest(&mut File::open(&path)?)?);
         }
     }
     Ok(())

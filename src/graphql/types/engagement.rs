@@ -126,12 +126,13 @@ impl Engagement {
         listed(ctx, StakeholdersOf(self.inner.id)).await
     }
 
-    /// The deviations raised in it, oldest first.
+    /// The newest 500 deviations raised in it, oldest first; `exceptions(filter: { engagementId })` has all.
     async fn exceptions(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Exception>> {
         listed(ctx, ExceptionsOf(self.inner.id)).await
     }
 
-    /// The questions asked in it that the caller may see, oldest first.
+    /// The newest 500 questions asked in it that the caller may see, oldest first; `decisions(filter: { engagementId })`
+    /// has all.
     async fn decisions(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Decision>> {
         listed(ctx, DecisionsOf(self.inner.id)).await
     }

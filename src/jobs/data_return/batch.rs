@@ -99,7 +99,9 @@ impl Packing<'_> {
         let start = header + tarball::header_len(&member);
         // Room for the header, which is written when the size is known.
         self.out.resize(start, 0);
-        let limit = self.growth_bytes.max(usize::try_from(line.size.unwrap_or(0)).unwrap_or(usize::MAX));
+        // The block stays within twice its size, however many of its files grew.
+        let room = self.growth_bytes.min((2 * self.growth_bytes).saturating_sub(header));
+        let limit = room.max(usize::try_from(line.size.unwrap_or(0)).unwrap_or(usize::MAX));
         match self.read(start, from, limit) {
             Ok(read) => {
                 let sha256 = Sha256::digest(&self.out[start..start + read.size]).into();

@@ -110,14 +110,18 @@ impl Payload<'_> {
 
     fn items(&mut self) -> Result<Vec<Item>> {
         let mut items = Vec::with_capacity(self.batch.len());
+        // What is fetched ahead lies in memory: all of a block's files together may grow by one block.
+        let growth = self.order.block_bytes() / self.batch.len().max(1);
         let mut to_fetch: Vec<(usize, Source, ObjectPath, usize)> = Vec::new();
         for line in std::mem::take(&mut self.batch) {
             let mut from = None;
             if line.kind == EntryKind::File && line.status.is_none() {
                 let (source, path) = locate(self.order, &line)?;
-                match source.store.clone().blocking() {
-                    Some(blocking) => from = Some(From::Open(blocking, path)),
-                    None => to_fetch.push((items.len(), source.clone(), path, self.order.block_bytes())),
+                if let Some(blocking) = source.store.clone().blocking() {
+                    from = Some(From::Open(blocking, path));
+                } else {
+                    let planned = usize::try_from(line.size.unwrap_or(0)).unwrap_or(usize::MAX);
+                    to_fetch.push((items.len(), source.clone(), path, planned.saturating_add(growth)));
                 }
             }
             items.push(Item { line, from });

@@ -15,12 +15,15 @@ use crate::{
     clock::Instant,
     domain::{
         decision::{Decision, DecisionFilter, DecisionKind, DecisionState},
-        page::{Page, Window},
+        page::{End, Page, Window},
         role::Role,
     },
     error::{Error, Result},
     ids::{DecisionId, EngagementId},
-    store::{self, Sort, Tx, room::room},
+    store::{
+        self, Sort, Tx, counted,
+        room::{CLIENT_MAX, LIST_MAX, within},
+    },
 };
 
 use entity::{
@@ -120,8 +123,12 @@ pub(crate) async fn of_engagements(
     engagements: &[EngagementId],
 ) -> Result<Vec<Decision>> {
     let select = scoped(scope).filter(Column::EngagementId.is_in(engagements.iter().map(|id| id.uuid())));
-    let rows = select.order_by_asc(Column::RequestedAt).order_by_asc(Column::Id).all(db).await?;
-    rows.into_iter().map(domain).collect()
+    let keys = (Column::EngagementId, Column::RequestedAt, Column::Id);
+    let newest = Window { limit: LIST_MAX, end: End::Last, ..Window::default() };
+    let pages =
+        store::fetch_each(db, select, keys, Sort::Ascending, &newest, |row| row.engagement_id.unwrap_or_default())
+            .await?;
+    pages.into_values().flat_map(|page| page.items).map(domain).collect()
 }
 
 /// The decisions about what these printed ids name, oldest first, in one statement.
@@ -200,8 +207,9 @@ pub(crate) async fn due(db: &impl ConnectionTrait, now: Instant, limit: u64) -> 
 /// Those of the database.
 pub(crate) async fn insert(tx: &Tx, decision: &Decision, awaited: &BTreeSet<Role>) -> Result<()> {
     if let Some(engagement) = decision.engagement_id {
-        let list = Entity::find().filter(Column::EngagementId.eq(engagement.uuid()));
-        room(tx, list, "decisions", "Close this run and begin another.").await?;
+        let have = counted(tx, Entity::find().filter(Column::EngagementId.eq(engagement.uuid()))).await?;
+        // Each exception asks for one, and there are other questions as well.
+        within(have, 1, 2 * CLIENT_MAX, "decisions", "Ask once for what the questions have in common.")?;
     }
     Entity::insert(row(decision)?.into_active_model()).exec_without_returning(tx).await?;
     let asked = decision.rule.roles().map(|role| roles::ActiveModel {
