@@ -19,6 +19,7 @@ use crate::support::{TestApp, on_both_stacks, tables};
 
 pub(crate) mod changes;
 mod crawl;
+mod roles;
 pub(crate) mod world;
 
 use crawl::Types;
