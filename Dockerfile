@@ -35,7 +35,7 @@ ENV GANGWAY_DATA=/var/lib/gangway \
 VOLUME /var/lib/gangway
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# The image has no curl; bash speaks enough HTTP to ask. `worker` listens on nothing: switch the check off there.
+# The image has no curl; bash speaks enough HTTP to ask. `worker` answers there with GANGWAY_WORKER_LISTEN=0.0.0.0:8080.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
     CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /readyz HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200'"]
 ENTRYPOINT ["gangway"]

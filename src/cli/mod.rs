@@ -164,10 +164,13 @@ async fn run_server(config: Config) -> anyhow::Result<()> {
 
 async fn run_worker(config: Config) -> anyhow::Result<()> {
     let metrics = observe(&config)?;
+    let listener = match config.worker.listen {
+        Some(at) => Some(TcpListener::bind(at).await.with_context(|| format!("cannot listen on {at}"))?),
+        None => None,
+    };
     let process = startup::assemble(config).await.map_err(explain)?;
     stop_on_signal(process.stop.clone())?;
-    process.work(metrics).await;
-    Ok(())
+    process.work(listener, metrics).await.map_err(explain)
 }
 
 fn observe(config: &Config) -> anyhow::Result<Metrics> {

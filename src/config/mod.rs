@@ -66,6 +66,8 @@ settings! {
     worker: Worker {
         /// Whether `serve` also runs jobs. `worker` always does.
         enabled: bool = "true" from "GANGWAY_WORKER";
+        /// Where the command `worker` answers `/healthz`, `/readyz` and `/metrics`, as `ADDRESS:PORT`. Default: nowhere.
+        listen: Option<SocketAddr> = "" from "GANGWAY_WORKER_LISTEN";
         /// How a waiting job is announced. Only latency depends on it. Default: `redis` when `REDIS_URL` is set, else
         /// `memory`.
         hints: Option<Hints> = "" from "GANGWAY_HINTS";

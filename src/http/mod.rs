@@ -133,10 +133,7 @@ impl Transport {
             .route("/graphiql", get(console::index))
             .route("/graphiql/{file}", get(console::file))
             .route("/files/{id}", get(files::give).put(files::take))
-            .route("/healthz", get(operations::health))
-            .route("/readyz", get(operations::ready))
-            .route("/metrics", get(operations::metrics))
-            .fallback(answer::nothing_here)
+            .merge(operations::routes())
             .with_state(self.clone());
         frame::around(routes, self)
     }
@@ -147,6 +144,15 @@ impl Transport {
     /// # Errors
     /// The listener failed.
     pub fn serve(&self, listener: TcpListener) -> impl Future<Output = io::Result<()>> + Send + use<> {
-        serve::serve(self.clone(), listener)
+        serve::serve(self.clone(), self.router(), listener)
+    }
+
+    /// The same for a process that has no callers: health, readiness and metrics alone.
+    ///
+    /// # Errors
+    /// The listener failed.
+    pub fn serve_operations(&self, listener: TcpListener) -> impl Future<Output = io::Result<()>> + Send + use<> {
+        let router = frame::around(operations::routes().with_state(self.clone()), self);
+        serve::serve(self.clone(), router, listener)
     }
 }

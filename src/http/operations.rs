@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::{
-    Json,
+    Json, Router,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
+    routing::get,
 };
 use serde_json::{Map, Value, json};
 
-use super::Transport;
+use super::{Transport, answer::nothing_here};
 
 /// A check that takes longer has failed.
 const READY_WITHIN: Duration = Duration::from_secs(2);
@@ -35,13 +36,22 @@ pub trait Readiness: Send + Sync + 'static {
     async fn check(&self) -> Vec<Check>;
 }
 
+/// The routes of those who run the service.
+pub(super) fn routes() -> Router<Transport> {
+    Router::new()
+        .route("/healthz", get(health))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .fallback(nothing_here)
+}
+
 /// The process runs.
-pub(super) async fn health() -> &'static str {
+async fn health() -> &'static str {
     "ok\n"
 }
 
 /// Work can be done: 200, or 503 with what is missing.
-pub(super) async fn ready(State(Transport(shared)): State<Transport>) -> Response {
+async fn ready(State(Transport(shared)): State<Transport>) -> Response {
     let checks = tokio::time::timeout(READY_WITHIN, shared.ports.readiness.check()).await.unwrap_or_default();
     let is_stopping = shared.stop.is_cancelled();
     let is_ready = !is_stopping && !checks.is_empty() && checks.iter().all(|check| check.is_ok || !check.is_needed);
@@ -60,7 +70,7 @@ pub(super) async fn ready(State(Transport(shared)): State<Transport>) -> Respons
 }
 
 /// Everything that was counted, for Prometheus.
-pub(super) async fn metrics(State(Transport(shared)): State<Transport>) -> Response {
+async fn metrics(State(Transport(shared)): State<Transport>) -> Response {
     if !shared.config.http.metrics {
         return StatusCode::NOT_FOUND.into_response();
     }

@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -24,8 +25,7 @@ const HEADERS_MAX: usize = 64;
 /// After an error of the listener, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-pub(super) async fn serve(transport: Transport, listener: TcpListener) -> io::Result<()> {
-    let router = transport.router();
+pub(super) async fn serve(transport: Transport, router: Router, listener: TcpListener) -> io::Result<()> {
     let shared = transport.0.clone();
     let places = std::sync::Arc::new(Semaphore::new(shared.config.http.connections as usize));
     loop {

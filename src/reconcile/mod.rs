@@ -55,6 +55,7 @@ async fn round(app: &App, queue: &Queue, is_well: bool) {
     }
     jobs::hint(app, queue).await;
     jobs::watch(app).await;
+    jobs::measure(app).await;
     expiry::end_due(app).await;
     queue.tidy().await;
 }

@@ -138,12 +138,23 @@ impl Process {
         served
     }
 
-    /// Runs jobs until `stop`.
-    pub async fn work(self, metrics: Metrics) {
-        let background = self.background(metrics);
+    /// Runs jobs until `stop`, and says on `listener` how it does.
+    ///
+    /// # Errors
+    /// `Internal` when the listener fails.
+    pub async fn work(self, listener: Option<TcpListener>, metrics: Metrics) -> Result<()> {
+        let background = self.background(metrics.clone());
         let worker = self.start_worker();
-        self.drained(Some(worker)).await;
+        let say = async {
+            let Some(listener) = listener else { return Ok(()) };
+            let transport = Transport::new(self.ports(metrics)?, &self.config, self.stop.clone());
+            let said = transport.serve_operations(listener).await.map_err(Error::internal);
+            self.stop.cancel();
+            said
+        };
+        let (said, ()) = tokio::join!(say, self.drained(Some(worker)));
         background.end().await;
+        said
     }
 
     /// Returns when the process is to stop and the worker has put down what it held.

@@ -45,6 +45,8 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("gangway_jobs_ended_total", Kind::Counter, "Runs of jobs that ended, by kind and the state that followed."),
     ("gangway_jobs_fenced_total", Kind::Counter, "Runs whose job was taken away while they ran, by kind."),
     ("gangway_jobs_rescued_total", Kind::Counter, "Jobs that were taken from workers which gave no sign of life."),
+    ("gangway_jobs_due", Kind::Gauge, "Jobs that are due and that no worker has taken up."),
+    ("gangway_jobs_oldest_due_seconds", Kind::Gauge, "How long the oldest of them has been due."),
     ("gangway_jobs_stalled", Kind::Gauge, "Running jobs whose progress has not moved for long."),
     ("gangway_hints_repeated_total", Kind::Counter, "Hints that were given again because nobody had followed them."),
     ("gangway_hint_worker_restarts_total", Kind::Counter, "How often the reader of hints had to be started again."),

@@ -109,3 +109,12 @@ async fn a_head_that_is_too_large_is_refused() {
     stream.read_exact(&mut start).await.unwrap();
     assert_eq!(&start, b"HTTP/1.1 431");
 }
+
+#[tokio::test]
+async fn a_process_without_callers_says_how_it_does_and_nothing_else() {
+    let toy = Toy::without_callers().await;
+    for (path, status) in [("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/graphql", 404), ("/", 404)] {
+        let answer = reqwest::Client::new().get(toy.url(path)).bearer_auth("good").send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+    }
+}

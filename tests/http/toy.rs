@@ -210,6 +210,15 @@ impl Toy {
     }
 
     pub(crate) async fn on<const N: usize>(listen: &str, variables: [(&str, &str); N]) -> Self {
+        Self::serving(listen, variables, true).await
+    }
+
+    /// A process without callers.
+    pub(crate) async fn without_callers() -> Self {
+        Self::serving("127.0.0.1:0", [], false).await
+    }
+
+    async fn serving<const N: usize>(listen: &str, variables: [(&str, &str); N], has_callers: bool) -> Self {
         let config = Config::read(&Flags::new(), &Environment::from(variables)).unwrap();
         let doorman = Arc::new(Doorman { is_revoked: AtomicBool::new(false) });
         let ready = Arc::new(Ready(AtomicBool::new(true)));
@@ -234,7 +243,11 @@ impl Toy {
         let transport = Transport::new(ports, &config, stop.clone());
         let listener = TcpListener::bind(listen).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(transport.serve(listener));
+        let server = if has_callers {
+            tokio::spawn(transport.serve(listener))
+        } else {
+            tokio::spawn(transport.serve_operations(listener))
+        };
         Self { address, doorman, ready, slow, stop, server }
     }
 

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     app::{App, Deed},
-    auth::Actor,
+    auth::{Actor, ClientScope},
+    clock::Instant,
     domain::job::{
         Claimant, Claimed, Held, JobState, Lease, Outcome, Pick, Presence, Progress, Settlement, Verb, crashed, settle,
     },
@@ -203,6 +204,14 @@ pub async fn unhinted(app: &App, silence: Duration, limit: u32) -> Result<Vec<Jo
 /// Those of the database.
 pub async fn forget_hints(app: &App, jobs: &[JobId]) -> Result<()> {
     store::job::forget_hints(app.db(), jobs).await
+}
+
+/// How many jobs are due and wait for a worker, and since when the first of them.
+///
+/// # Errors
+/// Those of the database.
+pub async fn due(app: &App) -> Result<(u64, Option<Instant>)> {
+    store::job::due(app.db(), &ClientScope::system()).await
 }
 
 /// Running jobs whose progress has not moved for `silence`.

@@ -72,7 +72,11 @@ async fn live(db: &impl ConnectionTrait, scope: &ClientScope) -> Result<Vec<(Job
     counts.into_iter().map(row).collect()
 }
 
-async fn due(db: &Db, scope: &ClientScope) -> Result<(u64, Option<Instant>)> {
+/// How many jobs are due and wait for a worker, and since when the first of them.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn due(db: &Db, scope: &ClientScope) -> Result<(u64, Option<Instant>)> {
     let now = Dialect::of(db.backend()).now();
     let due = format!("state IN ({}) AND run_at <= {now}", states(JobState::CLAIMABLE));
     let found = scoped(scope)

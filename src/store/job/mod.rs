@@ -23,7 +23,7 @@ pub(crate) use self::{
     claim::{claim, has_due, reserve},
     enqueue::enqueue,
     find::{count, count_each, list, load_many, lock, of_clients, of_plan, of_steps, uncleared},
-    health::health,
+    health::{due, health},
     hint::{forget_hints, unhinted},
     lease::{Running, expired, hold, hold_expired, is_held, renew, save_checkpoint, save_progress, stalled},
     plan::{find_plan, insert_plan, load_plans},
