@@ -161,7 +161,8 @@ impl UserError {
             }
             Error::NotFound(missing) => {
                 let message = format!("There is no such {}.", missing.noun);
-                validation(ErrorCode::NotFound, missing.field, message, None)
+                let remedy = format!("Name a {} that you can see.", missing.noun);
+                validation(ErrorCode::NotFound, missing.field, message, Some(remedy))
             }
             Error::IdempotencyKeyReused => {
                 let message = "This key came before with another input.".to_owned();
