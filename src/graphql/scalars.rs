@@ -21,6 +21,11 @@ impl ScalarType for DateTime {
         Ok(Self(to_millis(parsed.with_timezone(&Utc))))
     }
 
+    /// Judged with the document, so that the error names the argument.
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
     fn to_value(&self) -> Value {
         Value::String(self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
     }
@@ -53,6 +58,11 @@ impl ScalarType for Date {
         Ok(Self(parsed))
     }
 
+    /// Judged with the document, so that the error names the argument.
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
     fn to_value(&self) -> Value {
         Value::String(self.0.format("%Y-%m-%d").to_string())
     }
@@ -78,6 +88,11 @@ impl ScalarType for Long {
             _ => return Err(InputValueError::expected_type(value)),
         };
         number.map(Self).ok_or_else(|| InputValueError::custom("a long is a whole number of up to 64 bits, as text"))
+    }
+
+    /// Judged with the document, so that the error names the argument.
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
     }
 
     fn to_value(&self) -> Value {

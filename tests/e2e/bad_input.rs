@@ -121,7 +121,10 @@ fn named(mut r#type: &Value) -> String {
 fn complaint(answer: &Value) -> Option<(String, String, Option<String>)> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     if let Some(error) = answer["errors"].as_array().and_then(|errors| errors.first()) {
-        return Some((text(&error["extensions"]["code"]).unwrap_or_default(), String::new(), text(&error["message"])));
+        let extensions = &error["extensions"];
+        let field = text(&extensions["field"]).unwrap_or_default().replace('.', "/");
+        let path = field.strip_prefix("input/").unwrap_or(&field).to_owned();
+        return Some((text(&extensions["code"]).unwrap_or_default(), path, text(&extensions["remedy"])));
     }
     let payload = answer["data"].as_object()?.values().next()?;
     let rows = payload["results"]
@@ -194,8 +197,10 @@ on_both_stacks! {
                     };
                     let is_known = ["BAD_USER_INPUT", "NOT_FOUND", "CONFLICT", "GRAPHQL_VALIDATION_FAILED"].contains(&code.as_str());
                     let in_payload = answer["errors"].is_null();
-                    let is_named = !in_payload || (!path.is_empty() && (place[1..].starts_with(&path) || path.starts_with(&place[1..])));
-                    let has_remedy = remedy.is_some() || code == "NOT_FOUND";
+                    // Of a number that no Int holds the library tells the type alone.
+                    let is_named = (!in_payload && name == "Int")
+                        || (!path.is_empty() && (place[1..].starts_with(&path) || path.starts_with(&place[1..])));
+                    let has_remedy = remedy.is_some();
                     let is_about_value = !in_payload || code != "CONFLICT" || name == "Int";
                     if !is_known || !is_named || !has_remedy || !is_about_value {
                         wrongs.push(format!("{what}: {code} {path} {remedy:?}"));

@@ -23,7 +23,7 @@ const UPDATE: &str = "mutation($input: ProcessUpdateDraftInput!) { processUpdate
 const SUBMIT: &str = "mutation($input: ProcessSubmitInput!) { processSubmit(input: $input) {
     processVersion { ...V } decision { id kind state subjectId rule { requirements { anyOf } } } userErrors { code path message remedy } } }";
 const REVIEW: &str = "mutation($input: ProcessReviewInput!) { processReview(input: $input) {
-    processVersion { ...V } userErrors { code path message remedy } } }";
+    processVersion { ...V } userErrors { code path message remedy } replayed } }";
 const DUPLICATE: &str = "mutation($input: ProcessDuplicateInput!) { processDuplicate(input: $input) {
     processVersion { ...V } userErrors { code path message remedy } replayed } }";
 const VOTE: &str = "mutation($input: DecisionVoteInput!) { decisionVote(input: $input) { decision { state } userErrors { code path message } } }";
@@ -61,7 +61,12 @@ impl Desk {
     }
 
     async fn review(&self, app: &TestApp, version: &Value, verdict: &str) -> Value {
-        self.send(app, REVIEW, json!({ "id": version["id"], "verdict": verdict, "notes": "Looked at it." })).await
+        self.send(
+            app,
+            REVIEW,
+            json!({ "id": version["id"], "verdict": verdict, "notes": "Looked at it.", "idempotencyKey": key(app) }),
+        )
+        .await
     }
 
     async fn duplicate(&self, app: &TestApp, version: &Value) -> Value {
@@ -252,11 +257,24 @@ on_both_stacks! {
             flow::merge(&mut input, match mutation {
                 UPDATE => json!({ "expectedRevision": 1, "content": short("T-ONB-700") }),
                 SUBMIT => json!({ "expectedRevision": 1 }),
-                REVIEW => json!({ "verdict": "KEEP", "notes": "x" }),
+                REVIEW => json!({ "verdict": "KEEP", "notes": "x", "idempotencyKey": key(&app) }),
                 _ => json!({ "idempotencyKey": key(&app) }),
             });
             assert_eq!(refusal(&desk.send(&app, mutation, input).await), ("NOT_FOUND", "id".to_owned()));
         }
+    }
+
+    async fn a_review_that_is_sent_twice_is_one_review(app) {
+        let desk = Desk::of(&app);
+        let draft = desk.draft(&app, short("T-ONB-700")).await;
+        desk.approve(&app, &draft).await;
+        let input = json!({ "id": draft["id"], "verdict": "KEEP", "notes": "Looked at it.", "idempotencyKey": "one-review" });
+        let first = done(desk.send(&app, REVIEW, input.clone()).await);
+        let again = done(desk.send(&app, REVIEW, input).await);
+        assert_eq!((&first["replayed"], &again["replayed"]), (&json!(false), &json!(true)));
+        let read = "{ process(documentNumber: \"T-ONB-700\") { versions { reviews { verdict } } } }";
+        let found = app.ask(&desk.director, read, json!({})).await;
+        assert_eq!(found["process"]["versions"][0]["reviews"], json!([{ "verdict": "KEEP" }]));
     }
 
     async fn an_approved_version_never_changes(app) {

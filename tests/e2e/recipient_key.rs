@@ -146,7 +146,7 @@ on_both_stacks! {
         for (field, long) in [("answer", 4_097), ("fingerprint", 201)] {
             let mut proof = held.proof();
             proof[field] = json!("A".repeat(long));
-            assert_eq!(app.answer(&contact, CONFIRM, json!({ "input": proof })).await.errors.len(), 1, "{field}");
+            assert_eq!(refusal(&sent(&app, &contact, CONFIRM, proof).await), ("BAD_USER_INPUT", field.to_owned()));
         }
         done(sent(&app, &contact, CONFIRM, held.proof()).await);
     }

@@ -4,7 +4,7 @@ use chrono::Months;
 
 use super::draft::{record, save};
 use crate::{
-    app::{App, Deed, client::expect_revision, decision},
+    app::{App, Deed, Done, Once, client::expect_revision, decision},
     auth::{Actor, permission::Permission},
     domain::{
         decision::{Decision, DecisionKind},
@@ -126,9 +126,12 @@ async fn supersede(deed: &mut Deed<'_>, mut version: ProcessVersion) -> Result<(
 ///
 /// # Errors
 /// `Forbidden`; `NotFound` on `id`; `Conflict` when it is not approved.
-pub async fn review(app: &App, actor: &Actor, input: Review) -> Result<ProcessVersion> {
+pub async fn review(app: &App, actor: &Actor, input: Review, once: Once) -> Result<Done<ProcessVersion>> {
     actor.require(Permission::ProcessReview)?;
     let mut deed = app.begin(actor).await?;
+    if let Some(id) = deed.replayed(once).await? {
+        return Ok(Done::earlier(store::process::lock_version(deed.tx(), id, "id").await?));
+    }
     let mut version = store::process::lock_version(deed.tx(), input.id, "id").await?;
     if version.state != ProcessVersionState::Approved {
         return Err(Error::state(format!("The version is {}; only the APPROVED one is reviewed.", version.state)));
@@ -149,6 +152,7 @@ pub async fn review(app: &App, actor: &Actor, input: Review) -> Result<ProcessVe
     save(&mut deed, &mut version).await?;
     let summary = format!("{} was reviewed: {}.", version.content.document_number, input.verdict);
     record(&mut deed, EventKind::ProcessReviewed, &version, summary);
+    deed.answer(version.id);
     deed.commit().await?;
-    Ok(version)
+    Ok(Done::now(version))
 }

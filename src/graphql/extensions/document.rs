@@ -7,23 +7,20 @@ use std::{
 };
 
 use async_graphql::{
-    Pos, Positioned, Request, Response, ServerError, ServerResult, ValidationResult, Value, Variables,
+    Name, Pos, Positioned, Request, Response, ServerError, ServerResult, ValidationResult, Value, Variables,
     async_trait::async_trait,
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute, NextPrepareRequest, NextValidation},
     parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet},
 };
 
 use super::{
-    finish::refusal,
+    finish::{WRONG_VALUE, refusal},
     progress::{Phase, Progress},
 };
 use crate::graphql::{
     error::ErrorCode,
     guard::{Limits, Refusal, weigh},
 };
-
-/// How the library begins to say that an argument's value does not fit its type.
-const WRONG_VALUE: &str = "Invalid value for argument";
 
 /// Weighs every document before the library's own checks, which expand its fragments, can see it.
 #[derive(Clone, Copy, Debug)]
@@ -156,18 +153,27 @@ fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'
 /// No text of ours holds U+0000, and PostgreSQL cannot store it: better said here than met there.
 fn refuse_nul(request: &Request) -> ServerResult<()> {
     let in_document = || request.query.contains(['\0']) || request.query.contains("\\u0000");
-    if in_document() || request.variables.values().any(holds_nul) {
-        return Err(refusal(ErrorCode::BadUserInput, "Text cannot hold the character U+0000. Leave it out."));
-    }
-    Ok(())
+    let in_variable = |(name, value): (&Name, &Value)| nul_in(value).map(|below| format!("{name}{below}"));
+    let Some(field) =
+        request.variables.iter().find_map(in_variable).or_else(|| in_document().then(|| "query".to_owned()))
+    else {
+        return Ok(());
+    };
+    let mut error = refusal(ErrorCode::BadUserInput, "Text cannot hold the character U+0000.");
+    let extensions = error.extensions.get_or_insert_default();
+    extensions.set("field", field);
+    extensions.set("remedy", "Leave the character out.");
+    Err(error)
 }
 
-fn holds_nul(value: &Value) -> bool {
+/// Where in a value a text holds U+0000, as a path that begins with a dot.
+fn nul_in(value: &Value) -> Option<String> {
+    let below = |(name, value): (String, &Value)| nul_in(value).map(|path| format!(".{name}{path}"));
     match value {
-        Value::String(text) => text.contains('\0'),
-        Value::List(items) => items.iter().any(holds_nul),
-        Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
-        Value::Null | Value::Number(_) | Value::Boolean(_) | Value::Binary(_) | Value::Enum(_) => false,
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::List(items) => items.iter().enumerate().map(|(at, item)| (at.to_string(), item)).find_map(below),
+        Value::Object(members) => members.iter().map(|(name, value)| (name.to_string(), value)).find_map(below),
+        Value::Null | Value::Number(_) | Value::Boolean(_) | Value::Binary(_) | Value::Enum(_) => None,
     }
 }
 

@@ -13,6 +13,10 @@ use crate::graphql::error::ErrorCode;
 const ERRORS_MAX: usize = 10;
 /// How the library begins to say that a value could not be read, when only execution could tell.
 const WRONG_INPUT: [&str; 3] = ["Failed to parse", "Expected input type", "Invalid value"];
+/// How it begins to say that a value does not fit its argument.
+pub(super) const WRONG_VALUE: &str = "Invalid value for argument";
+/// The same of a number that no `Int` holds; which argument it stands in it does not say.
+const WRONG_INT: &str = "Failed to parse \"Int\"";
 /// What a caller learns of a fault of ours; the request id leads to the rest.
 const INTERNAL_MESSAGE: &str = "Something went wrong on our side.";
 
@@ -59,13 +63,27 @@ fn mend(error: &mut ServerError, phase: Phase, request: &RequestId) -> ErrorCode
         tracing::error!(request.id = request.as_str(), error = error.message, "An error without a code was held back.");
         INTERNAL_MESSAGE.clone_into(&mut error.message);
     }
+    let place = wrong_value(&error.message).map(|(field, kind)| (field.to_owned(), kind.to_owned()));
     let extensions = error.extensions.get_or_insert_default();
+    if error.message.starts_with(WRONG_INT) {
+        extensions.set("remedy", "Send a whole number from -2147483648 to 2147483647.");
+    }
+    if let Some((field, kind)) = place {
+        extensions.set("field", field);
+        extensions.set("remedy", format!("Send what `{kind}` takes; its description says how that looks."));
+    }
     extensions.set("code", code.as_str());
     extensions.set("requestId", request.as_str());
     if extensions.get("retryable").is_none() {
         extensions.set("retryable", is_retryable(code));
     }
     code
+}
+
+/// The argument that the library says is wrong, and the type or field that it says so of.
+fn wrong_value(message: &str) -> Option<(&str, &str)> {
+    let mut quoted = message.strip_prefix(WRONG_VALUE)?.split('"').skip(1).step_by(2);
+    Some((quoted.next()?, quoted.next()?))
 }
 
 fn code_of(extensions: &ErrorExtensionValues) -> Option<ErrorCode> {

@@ -53,7 +53,6 @@ pub struct DataReturnOptionsInput {
     /// How it is packed; one of the formats that a signed agreement names.
     format: DataFormat,
     /// The configured place it goes to, by name.
-    #[graphql(validator(max_length = 100))]
     destination: String,
     /// To which confirmed keys it is encrypted; every confirmed key of the client when left out.
     #[graphql(validator(max_items = 50))]
@@ -111,7 +110,6 @@ pub struct JobStartInput {
     /// The plan.
     plan_id: ID,
     /// Its hash, as `jobPlan` gave it.
-    #[graphql(validator(max_length = 128))]
     plan_hash: String,
     /// Why, for the log.
     reason: String,
@@ -147,7 +145,6 @@ pub struct DataReturnAcknowledgeInput {
     /// The job that returned it.
     job_id: ID,
     /// SHA-256 of the package manifest in hex, as the client computed it.
-    #[graphql(validator(max_length = 128))]
     manifest_digest: String,
     /// Whether the client accepts.
     verdict: ReturnVerdict,

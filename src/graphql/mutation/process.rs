@@ -75,6 +75,8 @@ pub struct ProcessReviewInput {
     verdict: ReviewVerdict,
     /// Why, 1 to 4,000 characters.
     notes: String,
+    /// The caller's name for this request, 8 to 128 characters.
+    idempotency_key: String,
 }
 
 /// Which approved version is copied into a new draft.
@@ -111,7 +113,7 @@ payload! {
 }
 payload! {
     /// The reviewed version.
-    ProcessReviewPayload {
+    once ProcessReviewPayload {
         /// The version.
         process_version: ProcessVersion,
     }
@@ -178,10 +180,11 @@ impl ProcessMutation {
         #[graphql(desc = "Which, and what was found.")] input: ProcessReviewInput,
     ) -> Nullable<ProcessReviewPayload> {
         let reviewed = async {
+            let once = once("processReview", &input.idempotency_key, &input)?;
             let review =
                 Review { id: version_id(&input.id)?, verdict: input.verdict, notes: parse("notes", &input.notes)? };
-            let version = app::process::review(ctx.app(), ctx.actor()?, review).await?;
-            Ok(ProcessReviewPayload::done(version.into()))
+            let done = app::process::review(ctx.app(), ctx.actor()?, review, once).await?;
+            Ok(ProcessReviewPayload::done(done.is_replayed, done.made.into()))
         };
         settle(reviewed.await)
     }

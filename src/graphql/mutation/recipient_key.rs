@@ -7,7 +7,7 @@ use crate::{
         self,
         recipient_key::{Confirm, Register},
     },
-    domain::text::Prose,
+    domain::text::{Name, Prose},
     error::{Result, parse},
     graphql::{
         context::Caller,
@@ -48,10 +48,8 @@ pub struct RecipientKeyConfirmInput {
     /// The key.
     id: ID,
     /// The text inside the challenge.
-    #[graphql(validator(max_length = 4096))]
     answer: String,
     /// The fingerprint, as the holder computed it; spaces do not count.
-    #[graphql(validator(max_length = 200))]
     fingerprint: String,
 }
 
@@ -111,7 +109,8 @@ impl RecipientKeyMutation {
         let confirmed = async {
             let id = id::get(&input.id, "recipient key", "id")?;
             let answer = parse::<Prose>("answer", &input.answer)?.into_string();
-            let confirm = Confirm { id, answer, fingerprint: input.fingerprint };
+            let fingerprint = parse::<Name>("fingerprint", &input.fingerprint)?.into_string();
+            let confirm = Confirm { id, answer, fingerprint };
             let key = app::recipient_key::confirm(ctx.app(), ctx.actor()?, confirm).await?;
             Ok(RecipientKeyConfirmPayload::done(key.into()))
         };

@@ -34,7 +34,9 @@ fn free(mutation: &str, world: &World) -> Value {
         "processDraft" => json!({ "content": content, "idempotencyKey": "draft-nothing" }),
         "processUpdateDraft" => with(json!({ "content": content })),
         "processSubmit" => version,
-        "processReview" => json!({ "id": version["id"], "notes": "Fine.", "verdict": "KEEP" }),
+        "processReview" => {
+            json!({ "id": version["id"], "notes": "Fine.", "verdict": "KEEP", "idempotencyKey": "review-it-now" })
+        }
         "processDuplicate" => json!({ "id": version["id"], "idempotencyKey": "duplicate-it" }),
         "apiKeyRevoke" => json!({ "id": "key_01h455vb4pex5vsknk084sn02q" }),
         unknown => panic!("this test has no input for {unknown}"),
