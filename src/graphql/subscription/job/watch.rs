@@ -17,7 +17,7 @@ use crate::{
     app::{self, App, job::Tick},
     auth::Actor,
     domain::{
-        event::{Event, EventBatch, EventCursor, EventFilter},
+        event::{Event, EventBatch, EventCursor, EventFilter, EventKind},
         job::{Job, JobFilter, JobOrder, JobState},
         page::{LIMIT_MAX, Window},
     },
@@ -198,7 +198,7 @@ impl Watch {
         };
         let kind = if target.is_some() { JobEventKind::Target } else { JobEventKind::State };
         // What is told may be older than the row: an end from before a retry does not end the stream.
-        self.is_over = self.is_over_with(&job) && job.finished_at == Some(event.at) && kind == JobEventKind::State;
+        self.is_over = self.is_over_with(&job) && job.finished_at == Some(event.at) && is_end(&event.kind);
         self.tell(kind, job, target, Some(event));
         Ok(())
     }
@@ -239,4 +239,10 @@ impl Watch {
         let at = event.as_ref().map_or_else(|| self.jobs.app.now(), |event| event.at);
         self.waiting.push_back(JobEvent { cursor: self.cursor, at, kind, job, target, event });
     }
+}
+
+/// Whether a line of the log says that a job is over. What began it may bear the very same instant.
+fn is_end(kind: &str) -> bool {
+    use EventKind::{JobCancelled, JobFailed, JobPartial, JobSucceeded};
+    [JobSucceeded, JobPartial, JobFailed, JobCancelled].iter().any(|end| end.as_str() == kind)
 }
