@@ -20,12 +20,15 @@ async fn hints_that_come_many_times_run_a_job_once() {
     let jobs = stack.order(30, &Args { ms: 150, ..Args::default() }).await;
     let hints = stack.queue.hints();
     let forged = stack.app.new_id();
+    let deadline = tokio::time::Instant::now() + REST;
     while stack.states().await.get("SUCCEEDED") != Some(&30) {
+        assert!(tokio::time::Instant::now() < deadline, "{:?}", stack.states().await);
         hints.hint(&jobs).await;
         hints.hint(&[forged]).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     hints.hint(&jobs).await;
+    // Time in which a second run would begin; that none does cannot be waited for.
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(lab::runs(&stack.log()), 30);
     stack.assert_consistent().await;

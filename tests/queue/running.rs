@@ -49,8 +49,9 @@ on_every_stack! {
         let stack = &site.stack;
         stack.order(9, &Args { ms: 300, ..Args::default() }).await;
         let working = site.work();
-        let mut most = 0;
+        let (mut most, deadline) = (0, Instant::now() + LONG);
         while stack.states().await.get("SUCCEEDED") != Some(&9) {
+            assert!(Instant::now() < deadline, "{:?}", stack.states().await);
             most = most.max(stack.states().await.get("RUNNING").copied().unwrap_or_default());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -105,8 +106,9 @@ on_every_stack! {
         set(stack, "crash_count = 2").await;
         stack.order(3, &Args { ms: 200, ..Args::default() }).await;
         let working = site.work();
-        let mut seen = BTreeSet::new();
+        let (mut seen, deadline) = (BTreeSet::new(), Instant::now() + LONG);
         while stack.states().await.get("SUCCEEDED") != Some(&6) {
+            assert!(Instant::now() < deadline, "{:?}", stack.states().await);
             let running: Vec<_> = stack.rows().await.into_iter().filter(|row| row.state == "RUNNING").collect();
             if running.iter().any(|row| row.crash_count == 2) {
                 assert_eq!(running.len(), 1, "it has the process to itself");

@@ -93,6 +93,26 @@ impl BlockingBody for MeddledBody {
     }
 }
 
+/// Reading from a store around `inner` is reading from `inner`.
+macro_rules! reads_through {
+    ($store:ident) => {
+        #[async_trait]
+        impl ObjectSource for $store {
+            fn list(&self, folder: &ObjectPath) -> Listing {
+                self.inner.list(folder)
+            }
+
+            async fn stat(&self, path: &ObjectPath) -> Result<Facts> {
+                self.inner.stat(path).await
+            }
+
+            async fn open(&self, path: &ObjectPath, span: Span) -> Result<Opened> {
+                self.inner.open(path, span).await
+            }
+        }
+    };
+}
+
 /// A store that takes so many bytes and then no more, until it is mended.
 pub(crate) struct Flaky {
     pub(crate) inner: Arc<dyn ObjectStore>,
@@ -100,20 +120,7 @@ pub(crate) struct Flaky {
     pub(crate) kind: FaultKind,
 }
 
-#[async_trait]
-impl ObjectSource for Flaky {
-    fn list(&self, folder: &ObjectPath) -> Listing {
-        self.inner.list(folder)
-    }
-
-    async fn stat(&self, path: &ObjectPath) -> Result<Facts> {
-        self.inner.stat(path).await
-    }
-
-    async fn open(&self, path: &ObjectPath, span: Span) -> Result<Opened> {
-        self.inner.open(path, span).await
-    }
-}
+reads_through!(Flaky);
 
 #[async_trait]
 impl ObjectStore for Flaky {
@@ -166,20 +173,7 @@ pub(crate) struct Late {
     pub(crate) go: Arc<Notify>,
 }
 
-#[async_trait]
-impl ObjectSource for Late {
-    fn list(&self, folder: &ObjectPath) -> Listing {
-        self.inner.list(folder)
-    }
-
-    async fn stat(&self, path: &ObjectPath) -> Result<Facts> {
-        self.inner.stat(path).await
-    }
-
-    async fn open(&self, path: &ObjectPath, span: Span) -> Result<Opened> {
-        self.inner.open(path, span).await
-    }
-}
+reads_through!(Late);
 
 #[async_trait]
 impl ObjectStore for Late {
