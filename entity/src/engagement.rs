@@ -13,7 +13,6 @@ pub struct Model {
     pub state: String,
     pub process_version_id: Uuid,
     pub target_on: Option<Date>,
-    pub forecast_on: Option<Date>,
     pub state_reason: Option<String>,
     pub started_at: Option<DateTimeUtc>,
     pub concluded_at: Option<DateTimeUtc>,

@@ -17,6 +17,7 @@ pub struct Model {
     pub role: String,
     pub assignee_id: Option<Uuid>,
     pub due_at: Option<DateTimeUtc>,
+    pub queue_at: DateTimeUtc,
     pub state_reason: Option<String>,
     pub started_at: Option<DateTimeUtc>,
     pub finished_at: Option<DateTimeUtc>,

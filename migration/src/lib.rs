@@ -14,6 +14,7 @@ pub use sea_orm_migration::MigratorTrait;
 pub mod dialect;
 mod m20261122_000001_spine;
 mod m20261123_000001_uploads;
+mod m20261130_000001_work_queue;
 
 /// Every change in order.
 #[derive(Debug)]
@@ -22,6 +23,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_spine::Migration), Box::new(m20261123_000001_uploads::Migration)]
+        vec![
+            Box::new(m20261122_000001_spine::Migration),
+            Box::new(m20261123_000001_uploads::Migration),
+            Box::new(m20261130_000001_work_queue::Migration),
+        ]
     }
 }

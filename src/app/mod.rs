@@ -41,6 +41,7 @@ pub mod holding;
 pub mod job;
 pub mod log;
 mod once;
+pub mod pipeline;
 pub mod process;
 pub mod recipient_key;
 pub mod rows;

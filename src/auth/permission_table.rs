@@ -112,6 +112,8 @@ table! {
         Engagement "engagement" => EVERYBODY,
         Engagements "engagements" => EVERYBODY,
         Steps "steps" => EVERYBODY,
+        Pipeline "pipeline" => STAFF,
+        RaciMatrix "raciMatrix" => INSIDE,
         Exceptions "exceptions" => INSIDE,
         Decisions "decisions" => EVERYBODY,
         File "file" => INSIDE,

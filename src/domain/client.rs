@@ -195,6 +195,12 @@ impl TimeZoneName {
     }
 }
 
+impl Default for TimeZoneName {
+    fn default() -> Self {
+        Self::UTC
+    }
+}
+
 impl FromStr for TimeZoneName {
     type Err = Invalid;
 

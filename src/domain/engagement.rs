@@ -9,7 +9,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::{
-    domain::{Refused, step_to},
+    domain::{Refused, page::Key, step_to},
     ids::{ActorId, ClientId, EngagementId, ProcessVersionId},
 };
 
@@ -122,8 +122,6 @@ pub struct Engagement {
     pub process_version_id: ProcessVersionId,
     /// The day it shall be done.
     pub target_on: Option<NaiveDate>,
-    /// The day it will be done as things stand.
-    pub forecast_on: Option<NaiveDate>,
     /// Why it was paused or cancelled.
     pub state_reason: Option<String>,
     /// When it began.
@@ -138,6 +136,13 @@ pub struct Engagement {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+impl Engagement {
+    /// Its place in lists.
+    pub fn key(&self) -> Key {
+        Key { at_ms: self.created_at.timestamp_millis(), id: self.id.uuid() }
+    }
 }
 
 #[cfg(test)]

@@ -153,6 +153,7 @@ pub mod evidence;
 pub mod exception;
 pub mod fact;
 pub mod file;
+pub mod forecast;
 pub mod gate;
 pub mod holding;
 pub mod job;

@@ -56,12 +56,16 @@ pub struct Page<T> {
     pub has_next: bool,
     /// Whether rows precede.
     pub has_previous: bool,
+    /// The last place that was looked at, where a search stopped before it had found a page full: the list goes on
+    /// from there, not from its outermost row.
+    pub stopped_at: Option<(End, Key)>,
 }
 
 impl<T> Page<T> {
     /// The page in `window` of a list that has no rows there.
     pub fn empty(window: &Window) -> Self {
-        Self { items: Vec::new(), has_next: window.before.is_some(), has_previous: window.after.is_some() }
+        let (has_next, has_previous) = (window.before.is_some(), window.after.is_some());
+        Self { items: Vec::new(), has_next, has_previous, stopped_at: None }
     }
 
     /// The same page of something else.
@@ -70,13 +74,14 @@ impl<T> Page<T> {
             items: self.items.into_iter().map(f).collect(),
             has_next: self.has_next,
             has_previous: self.has_previous,
+            stopped_at: self.stopped_at,
         }
     }
 
     /// The same page of something else, unless one row refuses.
     pub fn try_map<U, E>(self, f: impl FnMut(T) -> Result<U, E>) -> Result<Page<U>, E> {
         let items = self.items.into_iter().map(f).collect::<Result<_, E>>()?;
-        Ok(Page { items, has_next: self.has_next, has_previous: self.has_previous })
+        Ok(Page { items, has_next: self.has_next, has_previous: self.has_previous, stopped_at: self.stopped_at })
     }
 }
 

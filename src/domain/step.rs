@@ -8,7 +8,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
-    domain::{Refused, role::Role, step_to},
+    domain::{Refused, page::Key, role::Role, step_to},
     ids::{ActorId, ChecklistItemId, ClientId, EngagementId, StepId, UserId},
 };
 
@@ -106,7 +106,13 @@ pub struct StepFilter {
     pub states: Vec<StepState>,
     /// Only open steps that were due before this instant.
     pub overdue_at: Option<DateTime<Utc>>,
+    /// Only open steps that something stands in the way of, or only those that nothing does.
+    pub is_blocked: Option<bool>,
 }
+
+/// Where steps without a due date stand in the work queue, behind every other: 9999-12-31T00:00:00Z, in seconds
+/// since 1970.
+const END_OF_TIME_SECS: i64 = 253_402_214_400;
 
 /// A step as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +150,16 @@ pub struct Step {
 }
 
 impl Step {
+    /// Where it stands in the work queue.
+    pub fn queue_at(&self) -> DateTime<Utc> {
+        self.due_at.or_else(|| DateTime::from_timestamp(END_OF_TIME_SECS, 0)).unwrap_or_default()
+    }
+
+    /// Its place in that queue.
+    pub fn queue_key(&self) -> Key {
+        Key { at_ms: self.queue_at().timestamp_millis(), id: self.id.uuid() }
+    }
+
     /// Whether it should have been finished before `now`.
     pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
         !self.state.is_terminal() && self.due_at.is_some_and(|due| due < now)

@@ -20,9 +20,9 @@ pub struct PageInfo {
     has_next_page: bool,
     /// Whether an earlier page exists.
     has_previous_page: bool,
-    /// The cursor of the first edge.
+    /// The cursor of the first edge, or where a search from the end stopped looking.
     start_cursor: Option<String>,
-    /// The cursor of the last edge.
+    /// The cursor of the last edge, or where a search from the start stopped looking.
     end_cursor: Option<String>,
 }
 
@@ -40,7 +40,13 @@ impl PageInfo {
     /// The info of `page`.
     pub fn of<T>(page: &Page<T>, cursor: impl Fn(&T) -> String) -> Self {
         let ends: Vec<_> = page.items.first().into_iter().chain(page.items.last()).map(cursor).collect();
-        Self::new(page.has_next, page.has_previous, &ends)
+        let mut info = Self::new(page.has_next, page.has_previous, &ends);
+        match page.stopped_at {
+            Some((End::First, key)) => info.end_cursor = Some(print(key)),
+            Some((End::Last, key)) => info.start_cursor = Some(print(key)),
+            None => {}
+        }
+        info
     }
 }
 
@@ -153,8 +159,7 @@ macro_rules! connection {
 
             /// A list without anything in it.
             pub fn empty() -> Self {
-                let page = $crate::domain::page::Page { items: Vec::new(), has_next: false, has_previous: false };
-                Self { page, total: 0 }
+                Self { page: $crate::domain::page::Page::empty(&$crate::domain::page::Window::default()), total: 0 }
             }
 
             fn cursor(node: &$node) -> String {

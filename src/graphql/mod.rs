@@ -15,6 +15,7 @@ use crate::{app::App, auth::Actor};
 
 pub mod connection;
 pub mod context;
+pub mod duration;
 pub mod error;
 pub mod extensions;
 pub mod guard;

@@ -1,5 +1,7 @@
 //! Clients: rows and queries.
 
+use std::collections::HashMap;
+
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
     QuerySelect, QueryTrait, Select,
@@ -132,6 +134,19 @@ fn name_of(scope: &ClientScope, key: Key) -> Expr {
 /// Those of the database.
 pub(crate) async fn count(db: &impl ConnectionTrait, scope: &ClientScope, filter: &ClientFilter) -> Result<u64> {
     store::counted(db, select(scope, filter)).await
+}
+
+/// How many clients stand in each stage, in one statement. A stage without clients is absent.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn count_stages(db: &impl ConnectionTrait, scope: &ClientScope) -> Result<HashMap<ClientStage, u64>> {
+    let counts = scoped(scope).select_only().column(Column::Stage).column_as(Column::Id.count(), "count");
+    let counts = counts.group_by(Column::Stage).into_tuple::<(String, i64)>().all(db).await?;
+    let count = |(stage, count): (String, i64)| {
+        Ok((store::word(TABLE, "stage", "any", &stage)?, u64::try_from(count).unwrap_or_default()))
+    };
+    counts.into_iter().map(count).collect()
 }
 
 /// Writes a new client.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QuerySelect, Select,
+    QuerySelect, QueryTrait, Select, sea_query::SelectStatement,
 };
 
 use entity::engagement::{ActiveModel, Column, Entity, Model};
@@ -31,7 +31,6 @@ fn domain(row: Model) -> Result<Engagement> {
         state: store::word(TABLE, "state", row.id, &row.state)?,
         process_version_id: row.process_version_id.into(),
         target_on: row.target_on,
-        forecast_on: row.forecast_on,
         state_reason: row.state_reason,
         started_at: row.started_at,
         concluded_at: row.concluded_at,
@@ -50,7 +49,6 @@ fn row(engagement: &Engagement) -> Model {
         state: engagement.state.to_string(),
         process_version_id: engagement.process_version_id.into(),
         target_on: engagement.target_on,
-        forecast_on: engagement.forecast_on,
         state_reason: engagement.state_reason.clone(),
         started_at: engagement.started_at,
         concluded_at: engagement.concluded_at,
@@ -111,6 +109,12 @@ fn select(scope: &ClientScope, filter: &EngagementFilter) -> Select<Entity> {
         select = select.filter(Column::State.is_in(filter.states.iter().map(|state: &EngagementState| state.as_str())));
     }
     select
+}
+
+/// The ids of the engagements under way, to choose other rows by.
+pub(crate) fn under_way() -> SelectStatement {
+    let states = EngagementState::ALL.iter().filter(|state| state.is_under_way()).map(|state| state.as_str());
+    Entity::find().select_only().column(Column::Id).filter(Column::State.is_in(states)).into_query()
 }
 
 /// One page of engagements, newest first.

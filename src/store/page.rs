@@ -149,9 +149,9 @@ fn paged<T>(mut items: Vec<T>, window: &Window) -> Page<T> {
     items.truncate(window.limit as usize);
     if window.end == End::Last {
         items.reverse();
-        return Page { items, has_next: window.before.is_some(), has_previous: more };
+        return Page { items, has_next: window.before.is_some(), has_previous: more, stopped_at: None };
     }
-    Page { items, has_next: more, has_previous: window.after.is_some() }
+    Page { items, has_next: more, has_previous: window.after.is_some(), stopped_at: None }
 }
 
 /// Rows that stand beyond a place: smaller when `is_descending`, greater otherwise.

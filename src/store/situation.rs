@@ -15,6 +15,7 @@ use crate::{
         decision::DecisionKind,
         engagement::Engagement,
         evidence::EvidenceDetails,
+        exception::{Action, ActionState},
         gate::{ChecklistLine, DecisionLine, ExceptionLine, FactLine, HoldingLine, Situation, StepLine},
         holding::HoldingDetails,
         role::Role,
@@ -178,10 +179,15 @@ async fn exceptions(db: &impl ConnectionTrait, engagements: &[Uuid]) -> Result<H
             r#type: store::word("exception", "type", row.id, &row.r#type)?,
             state: store::word("exception", "state", row.id, &row.state)?,
             expires_at: row.expires_at,
+            open_actions: open_actions(&store::json::<Vec<Action>>("exception", "actions", row.id, row.actions)?),
         };
         lists.entry(row.engagement_id).or_default().push(line);
     }
     Ok(lists)
+}
+
+fn open_actions(actions: &[Action]) -> usize {
+    actions.iter().filter(|action| action.state == ActionState::Open).count()
 }
 
 async fn steps(db: &impl ConnectionTrait, engagements: &[Uuid]) -> Result<HashMap<Uuid, Vec<StepLine>>> {

@@ -29,3 +29,4 @@ mod recipient_key;
 mod stakeholder;
 mod statements;
 mod step;
+mod work_queue;

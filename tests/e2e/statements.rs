@@ -27,7 +27,7 @@ const EVERYTHING: &str = "{ clients(first: 100) { totalCount nodes { name stage 
     contacts { name role } recipientKeys { state } agreements { kind state recordedBy { name } }
     facts(first: 5) { totalCount nodes { name collectedBy { name } } }
     holdings(first: 10, filter: { isResidual: true }) { totalCount nodes { name state client { name } evidence { label } } }
-    engagements(first: 5) { totalCount nodes { state client { name } score { percent } blockedBy { code } viewerCan { conclude }
+    engagements(first: 5) { totalCount nodes { state client { name } score { percent flagged } forecastOn blockedBy { code } viewerCan { conclude }
         processVersion { number process { title } } stakeholders { name } challenges { expected }
         exceptions { state requestedBy { name } step { key } decision { state votes { role } } } decisions { state requestedBy { name } }
         steps { key description isOverdue assignee { name client { name } } dependsOn { key } blockedBy { code message } checklist { key state }
@@ -136,6 +136,8 @@ on_both_stacks! {
         }
         let pages = ["{ steps(first: 100) { totalCount nodes { key title assignee { name } engagement { state client { name contacts { name } } }
             checklist { key } evidence { label } blockedBy { code } viewerCan { start } } } }", "{
+            steps(first: 20, filter: { isBlocked: true }) { nodes { key blockedBy { code } } } }", "{
+            pipeline { clients { count } overdueSteps blockedSteps openExceptions } }", "{
             holdings(first: 100) { totalCount nodes { name client { name } } } }", "{
             decisions(first: 100) { totalCount nodes { state votes { role } client { name } engagement { state } requestedBy { name } } } }", "{
             exceptions(first: 100) { totalCount nodes { state step { key } decision { state } client { name } } } }"];

@@ -338,32 +338,4 @@ on_both_stacks! {
         }
         assert_eq!(refusal(&run.set(&app, 0, "DONE", Value::Null).await).0, "CONFLICT");
     }
-
-    async fn the_work_queue_finds_what_is_mine_open_and_overdue(app) {
-        let house = flow::house(&app).await;
-        let due = |days: i32| json!({ "due": { "days": days, "from": "START" } });
-        let steps = [template("soon", due(1)), template("later", due(9)), template("some_day", json!({}))];
-        flow::process(&app, &house, "T-ONB-700", &steps).await;
-        let client = make::client(&app, "acme").await;
-        let run = started(&app, &house, &client, "T-ONB-700").await;
-        let other = make::client(&app, "other").await;
-        started(&app, &house, &other, "T-ONB-700").await;
-        done(work(&app, &house.technician, "Start", &step_of(&run, "soon"), Value::Null).await);
-        app.pass(4 * 86_400);
-        let list = async |filter: Value| {
-            let document = "query($filter: StepFilter) { steps(filter: $filter) { nodes { key isOverdue engagement { client { slug } } } totalCount } }";
-            let read = app.ask(&house.technician, document, json!({ "filter": filter })).await["steps"].take();
-            assert_eq!(read["nodes"].as_array().unwrap().len() as u64, read["totalCount"].as_u64().unwrap());
-            read["nodes"].as_array().unwrap().iter().map(|step| format!("{}/{}", step["engagement"]["client"]["slug"].as_str().unwrap(), step["key"].as_str().unwrap())).collect::<Vec<_>>()
-        };
-        assert_eq!(list(json!({ "isMine": true })).await, ["acme/soon"]);
-        let mut overdue = list(json!({ "isOverdue": true })).await;
-        overdue.sort();
-        assert_eq!(overdue, ["acme/soon", "other/soon"]);
-        assert_eq!(list(json!({ "isOverdue": true, "clientId": client })).await, ["acme/soon"]);
-        assert_eq!(list(json!({ "clientId": client, "states": ["PENDING"] })).await, ["acme/later"]);
-        assert_eq!(list(json!({ "engagementId": run["id"], "roles": ["BILLING"] })).await, [""; 0]);
-        assert_eq!(list(json!({ "assigneeId": "usr_01h455vb4pex5vsknk084sn02q" })).await, [""; 0]);
-        assert_eq!(list(json!({ "clientId": "nonsense" })).await, [""; 0]);
-    }
 }

@@ -12,15 +12,17 @@ use crate::{
         role::Role,
         step::{ChecklistItem, Step, StepFilter},
     },
-    error::{Error, Result},
+    error::{Error, Result, Violation},
     ids::{EngagementId, StepId},
     store,
 };
 
 mod checklist;
+mod search;
 mod work;
 
 pub use checklist::{SetItem, set_item};
+pub(in crate::app) use search::blocked_steps;
 pub(in crate::app) use work::except;
 pub use work::{Assign, Work, assign, complete, mark_not_applicable, reopen, start};
 
@@ -59,21 +61,29 @@ pub async fn checklists(app: &App, actor: &Actor, steps: &[StepId]) -> Result<Ha
     store::step::checklist::of_steps(app.db().read(), &actor.scope, steps).await
 }
 
-/// One page of the work queue: steps with a due date, those due first at the front.
+/// One page of the work queue: those due first at the front, those without a due date behind them.
 ///
 /// # Errors
 /// `Forbidden`, and those of the database.
 pub async fn list(app: &App, actor: &Actor, filter: &StepFilter, window: &Window) -> Result<Page<Step>> {
     actor.require(Permission::Steps)?;
+    if let Some(is_blocked) = filter.is_blocked {
+        return search::search(app, actor, filter, is_blocked, window).await;
+    }
     store::step::list(app.db().read(), &actor.scope, filter, window).await
 }
 
 /// How many steps [`list`] has in all.
 ///
 /// # Errors
-/// `Forbidden`, and those of the database.
+/// `Forbidden`; `Violation` on `filter.isBlocked`, since what stands in the way is known only of what was looked at; and
+/// those of the database.
 pub async fn count(app: &App, actor: &Actor, filter: &StepFilter) -> Result<u64> {
     actor.require(Permission::Steps)?;
+    if filter.is_blocked.is_some() {
+        let uncounted = Violation::new("filter.isBlocked", "Steps found by what blocks them are not counted.");
+        return Err(uncounted.remedy("Leave `totalCount` out, or ask `pipeline { blockedSteps }`.").into());
+    }
     store::step::count(app.db().read(), &actor.scope, filter).await
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use crate::{
     domain::{
         agreement::AgreementKind,
-        client::Client,
+        client::{Client, TimeZoneName},
         decision::{DecisionKind, DecisionState},
         evidence::{EvidenceDetails, EvidenceKind},
         exception::{ExceptionState, ExceptionType},
@@ -28,6 +28,10 @@ pub struct StepLine {
     pub key: String,
     /// Where it stands.
     pub state: StepState,
+    /// When it is due.
+    pub due_at: Option<DateTime<Utc>>,
+    /// When it became terminal.
+    pub finished_at: Option<DateTime<Utc>>,
     /// Who made it terminal.
     pub finished_by: Option<ActorId>,
     /// Its checklist.
@@ -88,6 +92,8 @@ pub struct ExceptionLine {
     pub state: ExceptionState,
     /// From then on it allows nothing more.
     pub expires_at: DateTime<Utc>,
+    /// How many of its actions nobody has settled.
+    pub open_actions: usize,
 }
 
 /// A holding of the client, as gates see it.
@@ -108,6 +114,8 @@ pub struct HoldingLine {
 pub struct Situation {
     /// The moment.
     pub now: DateTime<Utc>,
+    /// The client's zone.
+    pub time_zone: TimeZoneName,
     /// The client's calendar day at that moment.
     pub today: NaiveDate,
     /// Who asks; none when nobody in particular does.
@@ -147,6 +155,7 @@ impl Situation {
     pub fn of(client: &Client, now: DateTime<Utc>) -> Self {
         Self {
             now,
+            time_zone: client.time_zone,
             today: client.today(now),
             service_start_on: client.service_start_on,
             final_service_on: client.final_service_on,
@@ -169,6 +178,13 @@ impl Situation {
     }
 }
 
+impl ExceptionLine {
+    /// Whether somebody still has to do something about it at `now`.
+    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+        self.state.is_open() && now < self.expires_at
+    }
+}
+
 impl StepLine {
     /// `step` without checklist and evidence.
     pub fn of(step: &Step) -> Self {
@@ -176,6 +192,8 @@ impl StepLine {
             id: step.id,
             key: step.key.clone(),
             state: step.state,
+            due_at: step.due_at,
+            finished_at: step.finished_at,
             finished_by: step.finished_by,
             checklist: Vec::new(),
             evidence: BTreeSet::new(),

@@ -39,6 +39,8 @@ fn step(number: u128, key: &str) -> StepLine {
         id: Uuid::from_u128(number).into(),
         key: key.to_owned(),
         state: StepState::Pending,
+        due_at: None,
+        finished_at: None,
         finished_by: None,
         checklist: Vec::new(),
         evidence: BTreeSet::new(),
@@ -328,6 +330,7 @@ fn open_exceptions_and_decisions() {
         r#type: ExceptionType::Skipped,
         state,
         expires_at: situation().now,
+        open_actions: 0,
     };
     for &state in ExceptionState::ALL {
         let expected = state.is_open().then_some("EXCEPTIONS_OPEN");
@@ -360,7 +363,8 @@ fn with_exception(r#type: ExceptionType, state: ExceptionState, days: i64) -> Ve
     let mut situation = situation();
     let expires_at = situation.now + TimeDelta::days(days);
     let step_id = Some(situation.steps[1].id);
-    situation.exceptions.push(ExceptionLine { id: Uuid::nil().into(), step_id, r#type, state, expires_at });
+    let id = Uuid::nil().into();
+    situation.exceptions.push(ExceptionLine { id, step_id, r#type, state, expires_at, open_actions: 0 });
     codes(&situation, Deed::StartStep(OWN))
 }
 
@@ -387,6 +391,7 @@ fn work_out_of_order_is_detected_and_needs_an_exception_in_force_for_that_very_s
         r#type: OutOfOrder,
         state: ExceptionState::Approved,
         expires_at: elsewhere.now + TimeDelta::days(1),
+        open_actions: 0,
     });
     assert_eq!(codes(&elsewhere, Deed::StartStep(OWN)), ["STEPS_OPEN"]);
 }
@@ -402,6 +407,7 @@ fn an_exception_about_order_does_not_finish_a_step() {
             r#type,
             state: ExceptionState::Approved,
             expires_at: situation.now + TimeDelta::days(1),
+            open_actions: 0,
         });
         codes(&situation, Deed::CompleteStep(OWN))
     };

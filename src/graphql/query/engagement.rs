@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, Object};
 
 use crate::{
     app,
+    auth::permission::Permission,
     graphql::{
         connection::{Slice, total},
         context::Caller,
@@ -11,6 +12,8 @@ use crate::{
         payload::{Nullable, nullable},
         types::{
             engagement::{Engagement, EngagementConnection, EngagementFilter},
+            pipeline::Pipeline,
+            raci::RaciMatrix,
             step::{StepConnection, StepFilter},
         },
     },
@@ -60,8 +63,8 @@ impl EngagementQuery {
         nullable(found.await)
     }
 
-    /// The work queue: steps with a due date, those due first at the front.
-    /// Example: `{ steps(filter: { isMine: true, isOverdue: true }) { nodes { title dueAt engagement { client { name } } } } }`.
+    /// The work queue: the steps of engagements under way, those due first at the front, those without a due date behind them.
+    /// Example: `{ steps(filter: { isMine: true, isBlocked: false }) { nodes { title dueAt engagement { client { name } } } } }`.
     async fn steps(
         &self,
         ctx: &Context<'_>,
@@ -79,6 +82,29 @@ impl EngagementQuery {
             let page = app::step::list(ctx.app(), actor, &filter, &window).await?.map(Into::into);
             let total = total(ctx, app::step::count(ctx.app(), actor, &filter)).await?;
             Ok(Some(StepConnection::new(page, total)))
+        };
+        nullable(found.await)
+    }
+
+    /// How all the work stands that the caller may see, in numbers.
+    /// Example: `{ pipeline { clients { stage count } overdueSteps blockedSteps openExceptions } }`.
+    async fn pipeline(&self, ctx: &Context<'_>) -> Nullable<Pipeline> {
+        nullable(ctx.actor().and_then(|actor| actor.require(Permission::Pipeline)).map(|()| Some(Pipeline)))
+    }
+
+    /// Who is what to which step of an engagement, or null when the caller cannot see one.
+    /// Example: `{ raciMatrix(engagementId: "eng_…") { steps { title } rows { stakeholder { name } cells } } }`.
+    async fn raci_matrix(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The engagement's id.")] engagement_id: ID,
+    ) -> Nullable<RaciMatrix> {
+        let found = async {
+            let actor = ctx.actor()?;
+            actor.require(Permission::RaciMatrix)?;
+            let Some(id) = id::find(&engagement_id) else { return Ok(None) };
+            let engagement = app::engagement::find(ctx.app(), actor, id).await?;
+            Ok(engagement.map(|engagement| RaciMatrix::of(engagement.into())))
         };
         nullable(found.await)
     }

@@ -1,6 +1,7 @@
 //! Agreements.
 
 use async_graphql::{Context, ID, Interface, SimpleObject};
+use chrono::TimeDelta;
 
 use crate::{
     domain::agreement::{
@@ -8,6 +9,7 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
+        duration::Duration,
         loaders::{ClientKey, required},
         scalars::{Date, DateTime},
         types::{
@@ -92,6 +94,10 @@ pub struct SlaTarget {
     respond_within_minutes: i32,
     /// Minutes until it is mended.
     resolve_within_minutes: i32,
+    /// How long until somebody answers.
+    respond_within: Duration,
+    /// How long until it is mended.
+    resolve_within: Duration,
 }
 
 /// One deliverable.
@@ -224,6 +230,8 @@ kinds! {
                 priority: target.priority.clone(),
                 respond_within_minutes: int(target.respond_within_minutes),
                 resolve_within_minutes: int(target.resolve_within_minutes),
+                respond_within: Duration(TimeDelta::minutes(target.respond_within_minutes.into())),
+                resolve_within: Duration(TimeDelta::minutes(target.resolve_within_minutes.into())),
             };
             self.details.targets.iter().map(target).collect()
         }

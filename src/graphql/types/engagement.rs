@@ -6,6 +6,8 @@ use crate::{
     auth::{Actor, permission::Permission},
     domain::{
         engagement::{self, EngagementKind, EngagementState, EngagementVerb},
+        exception::ExceptionState,
+        forecast::forecast,
         gate,
         page::{Key, Keyed},
         step::StepState,
@@ -45,8 +47,6 @@ pub struct Engagement {
     started_at: Option<DateTime>,
     /// The day it is meant to be concluded.
     target_on: Option<Date>,
-    /// The day it will be concluded as things stand.
-    forecast_on: Option<Date>,
     /// When it was concluded.
     concluded_at: Option<DateTime>,
     /// When it was entered.
@@ -65,7 +65,6 @@ impl From<engagement::Engagement> for Engagement {
             revision: inner.revision,
             started_at: inner.started_at.map(DateTime),
             target_on: inner.target_on.map(Date),
-            forecast_on: inner.forecast_on.map(Date),
             concluded_at: inner.concluded_at.map(DateTime),
             created_at: inner.created_at.into(),
             inner,
@@ -75,7 +74,7 @@ impl From<engagement::Engagement> for Engagement {
 
 impl Keyed for Engagement {
     fn key(&self) -> Key {
-        Key { at_ms: self.inner.created_at.timestamp_millis(), id: self.inner.id.uuid() }
+        self.inner.key()
     }
 }
 
@@ -96,6 +95,13 @@ impl Engagement {
         let picture = load(ctx, PictureOf(self.inner.id)).await?;
         let blockers = picture.map(|picture| picture.blockers(gate::Deed::Conclude)).unwrap_or_default();
         Ok(blockers.into_iter().map(Blocker::from).collect())
+    }
+
+    /// The day it was concluded, or will be as things stand: what is late pushes whatever waits for it. Null for one that
+    /// was cancelled, and while no day is known to reckon from.
+    async fn forecast_on(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Date>> {
+        let picture = load(ctx, PictureOf(self.inner.id)).await?;
+        Ok(picture.and_then(|picture| forecast(&self.inner, &picture.content, &picture.situation)).map(Date))
     }
 
     /// How much of it is done: required lines of all checklists, settled and in all.
@@ -148,6 +154,10 @@ impl Engagement {
     }
 }
 
+fn int(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
 /// How much of an engagement is done.
 #[derive(Clone, Copy, Debug, Default, SimpleObject)]
 pub struct Score {
@@ -157,6 +167,10 @@ pub struct Score {
     max: i32,
     /// `earned` of `max` in whole percent; null when nothing is scored.
     percent: Option<i32>,
+    /// Exceptions that are requested or approved, their time not over: what of the run is not as the process has it.
+    flagged: i32,
+    /// Actions of approved exceptions that nobody has settled; an exception is closed when all three are.
+    open_actions: i32,
 }
 
 impl Score {
@@ -168,7 +182,11 @@ impl Score {
             max += 1;
             earned += i32::from(line.state.is_settled());
         }
-        Self { earned, max, percent: (max > 0).then(|| earned * 100 / max) }
+        let percent = (max > 0).then(|| earned * 100 / max);
+        let open = || situation.exceptions.iter().filter(|exception| exception.is_open(situation.now));
+        let approved = open().filter(|exception| exception.state == ExceptionState::Approved);
+        let open_actions = approved.map(|exception| exception.open_actions).sum();
+        Self { earned, max, percent, flagged: int(open().count()), open_actions: int(open_actions) }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     graphql::{
         connection::connection,
         context::Caller,
+        duration::Duration,
         id,
         loaders::{
             ChecklistOf, EngagementKey, EvidenceOf, JobsOfStep, PictureOf, StepsOf, UserKey, listed, load, required,
@@ -78,13 +79,12 @@ impl From<step::Step> for Step {
 
 impl Keyed for Step {
     fn key(&self) -> Key {
-        let at = self.inner.due_at.unwrap_or_default();
-        Key { at_ms: at.timestamp_millis(), id: self.inner.id.uuid() }
+        self.inner.queue_key()
     }
 }
 
 connection! {
-    /// Steps, those due first at the front.
+    /// Steps, those due first at the front, those without a due date behind them.
     StepConnection, StepEdge, Step
 }
 
@@ -136,6 +136,13 @@ impl Step {
     /// Whether it is open and past its due date.
     async fn is_overdue(&self, ctx: &Context<'_>) -> bool {
         self.inner.is_overdue(ctx.app().now())
+    }
+
+    /// For how long it has been overdue; null while it is not.
+    async fn overdue_by(&self, ctx: &Context<'_>) -> Option<Duration> {
+        let now = ctx.app().now();
+        let due_at = self.inner.due_at.filter(|_| self.inner.is_overdue(now))?;
+        Some(Duration(now - due_at))
     }
 
     /// What has to be ticked off.
@@ -216,6 +223,9 @@ pub struct StepFilter {
     states: Option<Vec<StepState>>,
     /// Only open steps past their due date.
     is_overdue: Option<bool>,
+    /// True: only open steps with something in `blockedBy`. False: only those whose next move is free. A search looks at
+    /// 2,000 open steps; where it stops, the page has what was found, and `endCursor` goes on. `totalCount` is not told.
+    is_blocked: Option<bool>,
 }
 
 impl StepFilter {
@@ -233,6 +243,7 @@ impl StepFilter {
             roles: self.roles.unwrap_or_default(),
             states: self.states.unwrap_or_default(),
             overdue_at: (self.is_overdue == Some(true)).then_some(now),
+            is_blocked: self.is_blocked,
         })
     }
 }

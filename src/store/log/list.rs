@@ -121,9 +121,9 @@ pub(crate) async fn list(
     let mut items = rows.into_iter().take(window.limit as usize).map(row::event).collect::<Result<Vec<_>>>()?;
     if window.end == End::Last {
         items.reverse();
-        return Ok(Page { items, has_next: window.before.is_some(), has_previous: has_more });
+        return Ok(Page { items, has_next: window.before.is_some(), has_previous: has_more, stopped_at: None });
     }
-    Ok(Page { items, has_next: has_more, has_previous: window.after.is_some() })
+    Ok(Page { items, has_next: has_more, has_previous: window.after.is_some(), stopped_at: None })
 }
 
 /// How many events the timeline has in all.

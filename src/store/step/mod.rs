@@ -56,6 +56,7 @@ fn row(step: &Step) -> Model {
         role: step.role.to_string(),
         assignee_id: step.assignee_id.map(Into::into),
         due_at: step.due_at,
+        queue_at: step.queue_at(),
         state_reason: step.state_reason.clone(),
         started_at: step.started_at,
         finished_at: step.finished_at,
@@ -116,7 +117,7 @@ pub(crate) async fn assignee_name(db: &impl ConnectionTrait, id: UserId) -> Resu
 
 fn select(scope: &ClientScope, filter: &StepFilter) -> Select<Entity> {
     let open = [StepState::Pending, StepState::InProgress].map(StepState::as_str);
-    let mut select = scoped(scope);
+    let mut select = scoped(scope).filter(Column::EngagementId.in_subquery(store::engagement::under_way()));
     if let Some(engagement) = filter.engagement_id {
         select = select.filter(Column::EngagementId.eq(engagement.uuid()));
     }
@@ -139,7 +140,8 @@ fn select(scope: &ClientScope, filter: &StepFilter) -> Select<Entity> {
     select
 }
 
-/// One page of steps, those due first at the front; steps without a due date are not work that waits.
+/// One page of the steps of engagements under way, those due first at the front and those without a due date behind
+/// them. What stands in their way is not asked.
 ///
 /// # Errors
 /// Those of the database.
@@ -149,8 +151,8 @@ pub(crate) async fn list(
     filter: &StepFilter,
     window: &Window,
 ) -> Result<Page<Step>> {
-    let select = select(scope, filter).filter(Column::DueAt.is_not_null());
-    store::fetch(db, select, (Column::DueAt, Column::Id), Sort::Ascending, window).await?.try_map(domain)
+    let keys = (Column::QueueAt, Column::Id);
+    store::fetch(db, select(scope, filter), keys, Sort::Ascending, window).await?.try_map(domain)
 }
 
 /// How many steps [`list`] has in all.
@@ -158,7 +160,7 @@ pub(crate) async fn list(
 /// # Errors
 /// Those of the database.
 pub(crate) async fn count(db: &impl ConnectionTrait, scope: &ClientScope, filter: &StepFilter) -> Result<u64> {
-    store::counted(db, select(scope, filter).filter(Column::DueAt.is_not_null())).await
+    store::counted(db, select(scope, filter)).await
 }
 
 /// Writes the steps of a new engagement in one statement.

@@ -175,6 +175,8 @@ impl Walk {
                 id,
                 key: step.key.clone(),
                 state: StepState::Pending,
+                due_at: None,
+                finished_at: None,
                 finished_by: None,
                 checklist: step.checklist.iter().map(line).collect(),
                 evidence: BTreeSet::new(),
@@ -329,7 +331,8 @@ fn excepted(holdings: &[HoldingTraits]) -> Walk {
             let id = walk.id().into();
             let expires_at = walk.situation.now + TimeDelta::days(60);
             let state = ExceptionState::Approved;
-            walk.situation.exceptions.push(ExceptionLine { id, step_id: Some(step), r#type, state, expires_at });
+            let step_id = Some(step);
+            walk.situation.exceptions.push(ExceptionLine { id, step_id, r#type, state, expires_at, open_actions: 0 });
         }
     }
     walk
