@@ -165,7 +165,8 @@ pub async fn terminate(app: &App, actor: &Actor, input: Terminate, once: Once) -
     store::agreement::insert(deed.tx(), &notice).await?;
     client.final_service_on = final_service_on(&notice);
     client::save(&mut deed, &mut client).await?;
-    deed.record(terminated(&notice));
+    let terminated = deed.record(terminated(&notice));
+    deed.follow(Some(terminated));
     engagement::restage(&mut deed, &mut client).await?;
     deed.answer(notice.id);
     deed.commit().await?;

@@ -8,7 +8,7 @@ use crate::{
     clock::Instant,
     domain::event::NewEvent,
     error::Result,
-    ids::JobId,
+    ids::{EventId, JobId},
     store::{self, Tx, idempotency},
 };
 
@@ -18,7 +18,8 @@ pub struct Deed<'a> {
     actor: &'a Actor,
     tx: Tx,
     now: Instant,
-    events: Vec<NewEvent>,
+    events: Vec<(EventId, NewEvent)>,
+    cause: Option<EventId>,
     jobs: Vec<JobId>,
     request: Option<idempotency::Request>,
     answer: Option<String>,
@@ -28,7 +29,8 @@ impl<'a> Deed<'a> {
     pub(in crate::app) async fn begin(app: &'a App, actor: &'a Actor) -> Result<Self> {
         let tx = app.db().begin().await?;
         let now = app.now();
-        Ok(Self { app, actor, tx, now, events: Vec::new(), jobs: Vec::new(), request: None, answer: None })
+        let (events, jobs) = (Vec::new(), Vec::new());
+        Ok(Self { app, actor, tx, now, events, cause: None, jobs, request: None, answer: None })
     }
 
     /// The open transaction.
@@ -74,9 +76,16 @@ impl<'a> Deed<'a> {
         self.answer = Some(made.to_string());
     }
 
-    /// Writes an event down. It stands in the log when the deed is committed, in the order of the calls.
-    pub fn record(&mut self, event: NewEvent) {
-        self.events.push(event);
+    /// Writes an event down, and gives its id. It stands in the log when the deed is committed, in the order of the calls.
+    pub fn record(&mut self, event: NewEvent) -> EventId {
+        let id = self.app.new_id();
+        self.events.push((id, NewEvent { cause_id: event.cause_id.or(self.cause), ..event }));
+        id
+    }
+
+    /// Names the event that whatever is recorded from now on follows from, and gives the one that was named before.
+    pub fn follow(&mut self, cause: Option<EventId>) -> Option<EventId> {
+        std::mem::replace(&mut self.cause, cause)
     }
 
     /// Tells workers of `job`, whose row was inserted in this transaction, once it is committed.
@@ -94,7 +103,7 @@ impl<'a> Deed<'a> {
             idempotency::insert(&self.tx, self.now, request, answer).await?;
         }
         let has_events = !self.events.is_empty();
-        store::log::append(&self.tx, parts.ids.as_ref(), self.now, self.actor.id, self.events).await?;
+        store::log::append(&self.tx, self.now, self.actor.id, self.events).await?;
         self.tx.commit().await?;
         if has_events {
             parts.written.notify_one();

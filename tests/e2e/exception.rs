@@ -122,6 +122,19 @@ on_both_stacks! {
         assert_eq!(run::events(&app, &id).await, kinds);
     }
 
+    async fn what_follows_from_a_deed_names_it_as_its_cause(app) {
+        let run = run::run(&app, "acme").await;
+        approved(&app, &run, "SKIPPED", &run.kickoff).await;
+        gangway::app::log::seal_waiting(&app.app).await.unwrap();
+        let document = "query($client: ID) { timeline(last: 4, filter: { clientId: $client }) { nodes { id kind causeId } } }";
+        let read = app.ask(&app.staff(Role::Compliance), document, json!({ "client": run.client })).await;
+        let events = read["timeline"]["nodes"].as_array().unwrap();
+        let kinds: Vec<&str> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["decision.voted", "decision.granted", "exception.approved", "step.excepted"]);
+        let causes: Vec<_> = events.iter().map(|event| &event["causeId"]).collect();
+        assert_eq!(causes, [&Value::Null, &Value::Null, &events[1]["id"], &events[1]["id"]]);
+    }
+
     async fn a_refused_exception_is_rejected(app) {
         let run = run::run(&app, "acme").await;
         let (id, question) = raised(&app, &app.staff(Role::Technician), &run, "DEVIATION", &run.kickoff).await;

@@ -255,8 +255,11 @@ pub(in crate::app) async fn end(deed: &mut Deed<'_>, decision: &mut Decision, ve
     }
     store::decision::update(deed.tx(), decision, &BTreeSet::new()).await?;
     let summary = format!("This was {verb}: {}", decision.question);
-    deed.record(event(decision, kind, summary).with("subjectId", decision.subject_id.as_str()));
-    consequence::follow(deed, decision).await
+    let ended = deed.record(event(decision, kind, summary).with("subjectId", decision.subject_id.as_str()));
+    let before = deed.follow(Some(ended));
+    consequence::follow(deed, decision).await?;
+    deed.follow(before);
+    Ok(())
 }
 
 fn event(decision: &Decision, kind: EventKind, summary: String) -> NewEvent {

@@ -33,8 +33,8 @@ pub struct Change {
 pub async fn pause(app: &App, actor: &Actor, input: Change) -> Result<Engagement> {
     actor.require(Permission::EngagementPause)?;
     let (mut deed, mut client, engagement) = open(app, actor, &input).await?;
-    let engagement = apply(&mut deed, engagement, EngagementVerb::Pause, input.reason).await?;
-    finish(deed, &mut client, engagement, EventKind::EngagementPaused, "paused").await
+    let engagement = apply(&mut deed, &client, engagement, EngagementVerb::Pause, input.reason).await?;
+    finish(deed, &mut client, engagement).await
 }
 
 /// Lets a paused engagement go on.
@@ -44,8 +44,8 @@ pub async fn pause(app: &App, actor: &Actor, input: Change) -> Result<Engagement
 pub async fn resume(app: &App, actor: &Actor, input: Change) -> Result<Engagement> {
     actor.require(Permission::EngagementResume)?;
     let (mut deed, mut client, engagement) = open(app, actor, &input).await?;
-    let engagement = apply(&mut deed, engagement, EngagementVerb::Resume, None).await?;
-    finish(deed, &mut client, engagement, EventKind::EngagementResumed, "resumed").await
+    let engagement = apply(&mut deed, &client, engagement, EngagementVerb::Resume, None).await?;
+    finish(deed, &mut client, engagement).await
 }
 
 /// Gives an engagement up. Everything it made is kept.
@@ -55,8 +55,8 @@ pub async fn resume(app: &App, actor: &Actor, input: Change) -> Result<Engagemen
 pub async fn cancel(app: &App, actor: &Actor, input: Change) -> Result<Engagement> {
     actor.require(Permission::EngagementCancel)?;
     let (mut deed, mut client, engagement) = open(app, actor, &input).await?;
-    let engagement = apply(&mut deed, engagement, EngagementVerb::Cancel, input.reason).await?;
-    finish(deed, &mut client, engagement, EventKind::EngagementCancelled, "cancelled").await
+    let engagement = apply(&mut deed, &client, engagement, EngagementVerb::Cancel, input.reason).await?;
+    finish(deed, &mut client, engagement).await
 }
 
 /// Ends an engagement well, when nothing is left open. An onboarding begins the client's service if its
@@ -71,9 +71,7 @@ pub async fn conclude(app: &App, actor: &Actor, input: Change) -> Result<Engagem
     let picture = gate::picture(&deed, &engagement).await?;
     engagement.state.after(EngagementVerb::Conclude)?;
     gate::require(picture.blockers(gates::Deed::Conclude))?;
-    let mut engagement = apply(&mut deed, engagement, EngagementVerb::Conclude, None).await?;
-    engagement.concluded_at = Some(deed.now());
-    store::engagement::update(deed.tx(), &engagement).await?;
+    let engagement = apply(&mut deed, &client, engagement, EngagementVerb::Conclude, None).await?;
     if engagement.kind == EngagementKind::Onboarding && client.service_started_at.is_none() {
         client.service_started_at = Some(deed.now());
         client::save(&mut deed, &mut client).await?;
@@ -81,7 +79,7 @@ pub async fn conclude(app: &App, actor: &Actor, input: Change) -> Result<Engagem
     if engagement.kind == EngagementKind::Offboarding {
         end_relationship(&mut deed, &mut client).await?;
     }
-    finish(deed, &mut client, engagement, EventKind::EngagementConcluded, "concluded").await
+    finish(deed, &mut client, engagement).await
 }
 
 /// The relationship is over. Should the client come back, it does so with a contract, a notice and dates of its own:
@@ -102,8 +100,10 @@ async fn open<'a>(app: &'a App, actor: &'a Actor, input: &Change) -> Result<(Dee
     Ok((deed, client, engagement))
 }
 
+/// Changes the state and writes that down; whatever else the deed does follows from it.
 async fn apply(
     deed: &mut Deed<'_>,
+    client: &Client,
     mut engagement: Engagement,
     verb: EngagementVerb,
     reason: Option<Prose>,
@@ -112,21 +112,26 @@ async fn apply(
     engagement.state_reason = reason.map(Prose::into_string);
     engagement.revision += 1;
     engagement.updated_at = deed.now();
+    let kind = match verb {
+        EngagementVerb::Start => EventKind::EngagementStarted,
+        EngagementVerb::Pause => EventKind::EngagementPaused,
+        EngagementVerb::Resume => EventKind::EngagementResumed,
+        EngagementVerb::Cancel => EventKind::EngagementCancelled,
+        EngagementVerb::Conclude => {
+            engagement.concluded_at = Some(deed.now());
+            EventKind::EngagementConcluded
+        }
+    };
     store::engagement::update(deed.tx(), &engagement).await?;
+    let summary = format!("The {} of {} was {verb}.", engagement.kind.as_str().to_lowercase(), client.name);
+    let reason = engagement.state_reason.clone().map_or(serde_json::Value::Null, Into::into);
+    let done = deed.record(NewEvent::new(kind, engagement.id, summary).client(client.id).with("reason", reason));
+    deed.follow(Some(done));
     Ok(engagement)
 }
 
-async fn finish(
-    mut deed: Deed<'_>,
-    client: &mut Client,
-    engagement: Engagement,
-    kind: EventKind,
-    participle: &str,
-) -> Result<Engagement> {
+async fn finish(mut deed: Deed<'_>, client: &mut Client, engagement: Engagement) -> Result<Engagement> {
     super::restage(&mut deed, client).await?;
-    let summary = format!("The {} of {} was {participle}.", engagement.kind.as_str().to_lowercase(), client.name);
-    let reason = engagement.state_reason.clone().map_or(serde_json::Value::Null, Into::into);
-    deed.record(NewEvent::new(kind, engagement.id, summary).client(client.id).with("reason", reason));
     deed.commit().await?;
     Ok(engagement)
 }

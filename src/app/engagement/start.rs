@@ -107,7 +107,7 @@ async fn lay_out(deed: &mut Deed<'_>, client: &Client, version: &ProcessVersion,
     store::step::insert_many(deed.tx(), &steps).await?;
     store::step::checklist::insert_many(deed.tx(), &items).await?;
     let summary = format!("{} of {} began with {}.", content.title, client.name, content.document_number);
-    deed.record(
+    let started = deed.record(
         NewEvent::new(EventKind::EngagementStarted, engagement.id, summary)
             .client(client.id)
             .with("kind", engagement.kind.as_str())
@@ -115,6 +115,7 @@ async fn lay_out(deed: &mut Deed<'_>, client: &Client, version: &ProcessVersion,
             .with("version", version.number)
             .with("contentHash", version.content_hash.as_str()),
     );
+    deed.follow(Some(started));
     Ok(engagement)
 }
 

@@ -150,7 +150,8 @@ pub async fn cancel(app: &App, actor: &Actor, input: Cancel) -> Result<Job> {
     if after == JobState::Cancelled {
         store::job::cancel(deed.tx(), job.id, deed.now()).await?;
         store::job::cancel_targets(deed.tx(), job.id, deed.now()).await?;
-        deed.record(ordered(EventKind::JobCancelled, &job, "was cancelled", &input.reason));
+        let cancelled = deed.record(ordered(EventKind::JobCancelled, &job, "was cancelled", &input.reason));
+        deed.follow(Some(cancelled));
         ended(&mut deed, job.id, job.kind, after).await?;
     } else if !job.is_cancel_requested {
         store::job::request_cancel(deed.tx(), job.id).await?;

@@ -154,7 +154,8 @@ async fn end(
         Verb::Fail => drop(store::job::fail_targets(deed.tx(), lease.job, deed.now()).await?),
         _ => {}
     }
-    deed.record(events::settled(lease, running, &settlement));
+    let settled = deed.record(events::settled(lease, running, &settlement));
+    deed.follow(Some(settled));
     ended(&mut deed, lease.job, running.kind, state).await?;
     if state == JobState::Queued {
         deed.hint(lease.job);

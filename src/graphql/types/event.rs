@@ -89,7 +89,8 @@ impl Event {
         self.0.job_id.map(|job| job.to_string().into())
     }
 
-    /// The id of the event that led to it.
+    /// The id of the event that it follows from, of the same deed: the answer that let an exception hold, the start that
+    /// changed a client's stage. Null for what was done for its own sake.
     async fn cause_id(&self) -> Option<ID> {
         self.0.cause_id.map(|event| event.to_string().into())
     }

@@ -3,7 +3,7 @@
 use sea_orm::{ActiveValue, EntityTrait};
 
 use crate::{
-    clock::{IdSource, Instant},
+    clock::Instant,
     domain::event::NewEvent,
     error::Result,
     ids::{ActorId, EventId},
@@ -13,32 +13,22 @@ use crate::{
 /// Times 13 columns this stays below the 32,766 values that `SQLite` binds in one statement.
 const ROWS_PER_STATEMENT: usize = 1_000;
 
-/// Writes `events` in order, as few statements as it takes, and returns their ids. They have no position until they are sealed.
+/// Writes `events` in order, in as few statements as it takes. They have no position until they are sealed.
 ///
 /// # Errors
 /// Those of the database.
-pub(crate) async fn append(
-    tx: &Tx,
-    ids: &dyn IdSource,
-    at: Instant,
-    actor: ActorId,
-    events: Vec<NewEvent>,
-) -> Result<Vec<EventId>> {
-    if events.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows: Vec<_> = events.into_iter().map(|event| row(ids, at, actor, event)).collect();
-    let written = rows.iter().filter_map(|row| row.id.try_as_ref().copied()).map(EventId::from).collect();
+pub(crate) async fn append(tx: &Tx, at: Instant, actor: ActorId, events: Vec<(EventId, NewEvent)>) -> Result<()> {
+    let rows: Vec<_> = events.into_iter().map(|(id, event)| row(id, at, actor, event)).collect();
     for rows in rows.chunks(ROWS_PER_STATEMENT) {
         entity::event::Entity::insert_many(rows.to_vec()).exec_without_returning(tx).await?;
     }
-    Ok(written)
+    Ok(())
 }
 
-fn row(ids: &dyn IdSource, at: Instant, actor: ActorId, event: NewEvent) -> entity::event::ActiveModel {
+fn row(id: EventId, at: Instant, actor: ActorId, event: NewEvent) -> entity::event::ActiveModel {
     entity::event::ActiveModel {
         sequence: ActiveValue::NotSet,
-        id: ActiveValue::Set(ids.next()),
+        id: ActiveValue::Set(id.into()),
         position: ActiveValue::Set(None),
         leaf_hash: ActiveValue::Set(None),
         tree_root: ActiveValue::Set(None),
