@@ -43,6 +43,7 @@ pub mod log;
 mod once;
 pub mod process;
 pub mod recipient_key;
+mod revision;
 pub mod rows;
 pub mod stakeholder;
 pub mod step;

@@ -4,7 +4,7 @@
 //! answering a challenge, and that both sides mean the same key, by typing the fingerprint back.
 
 use crate::{
-    app::{App, Deed, Done, Once, client::expect_revision},
+    app::{App, Deed, Done, Once, revision::expect_revision},
     auth::{Actor, permission::Permission},
     domain::{
         Refused,
@@ -128,7 +128,7 @@ pub async fn revoke(app: &App, actor: &Actor, id: RecipientKeyId, expected_revis
     actor.require(Permission::RecipientKeyRevoke)?;
     let mut deed = app.begin(actor).await?;
     let mut key = store::recipient_key::lock(deed.tx(), &actor.scope, id, "id").await?;
-    expect_revision(expected_revision, key.revision)?;
+    expect_revision(key.id, expected_revision, key.revision)?;
     if key.state == RecipientKeyState::Revoked {
         return Err(Error::state("The key is revoked already."));
     }
@@ -137,6 +137,15 @@ pub async fn revoke(app: &App, actor: &Actor, id: RecipientKeyId, expected_revis
     record(&mut deed, EventKind::RecipientKeyRevoked, &key, "A key for data returns was revoked.");
     deed.commit().await?;
     Ok(key)
+}
+
+/// Those of `ids` that the caller may see.
+///
+/// # Errors
+/// `Forbidden`, and those of the database.
+pub async fn load_many(app: &App, actor: &Actor, ids: &[RecipientKeyId]) -> Result<Vec<StoredKey>> {
+    actor.require(Permission::RecipientKey)?;
+    store::recipient_key::load_many(app.db().read(), &actor.scope, ids).await
 }
 
 /// The keys of these clients, the oldest first.

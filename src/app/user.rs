@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 
 use crate::{
-    app::{App, Deed, client::expect_revision},
+    app::{App, Deed, revision::expect_revision},
     auth::{
         Actor, ClientScope, Permission,
         authenticator::{SignIn, SignedIn, UserDirectory},
@@ -52,7 +52,7 @@ pub async fn upsert(app: &App, actor: &Actor, input: Upsert) -> Result<User> {
     let user = match found {
         None => enter(&mut deed, input.subject.as_str(), input.profile, input.is_active).await?,
         Some(user) => {
-            expect_revision(input.expected_revision.unwrap_or_default(), user.revision)?;
+            expect_revision(user.id, input.expected_revision.unwrap_or_default(), user.revision)?;
             if actor.id == ActorId::User(user.id) && !input.is_active {
                 return Err(Error::state("Nobody shuts themselves out; let somebody else do it."));
             }

@@ -1,11 +1,16 @@
 //! From [`Error`] to an answer: what a caller can mend goes into the payload's `userErrors`, everything
 //! else becomes a top-level error with a code, and the cause goes to the log and nowhere else.
 
-use async_graphql::{Enum, ErrorExtensions, Interface, SimpleObject, resolver_utils::EnumType};
+use async_graphql::{
+    ComplexObject, Context, Enum, ErrorExtensions, ID, Interface, SimpleObject, resolver_utils::EnumType,
+};
 
 use crate::{
     error::{Conflict, Error, Unavailable},
-    graphql::types::blocker::Blocker,
+    graphql::types::{
+        blocker::Blocker,
+        node::{self, Node},
+    },
 };
 
 /// The closed set of error codes, in `userErrors[].code` and in `errors[].extensions.code`.
@@ -91,6 +96,7 @@ pub struct ValidationError {
 
 /// The caller's picture of the world is stale, a name is taken, or a state does not allow the deed.
 #[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
 pub struct ConflictError {
     /// What is wrong, as a full sentence.
     message: String,
@@ -102,6 +108,19 @@ pub struct ConflictError {
     remedy: Option<String>,
     /// The revision that stands now, when a stale one was sent.
     current_revision: Option<i32>,
+    #[graphql(skip)]
+    stale: Option<ID>,
+}
+
+#[ComplexObject]
+impl ConflictError {
+    /// The noun as it stands now, when a stale revision of it was sent; null for callers who may not read it.
+    async fn current(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Node>> {
+        match &self.stale {
+            Some(id) => node::find(ctx, id).await,
+            None => Ok(None),
+        }
+    }
 }
 
 /// What stands in the way, one by one.
@@ -128,25 +147,21 @@ fn validation(code: ErrorCode, field: &str, message: String, remedy: Option<Stri
 }
 
 fn conflict(conflict: Conflict) -> UserError {
-    let (message, field, current_revision, remedy) = match conflict {
-        Conflict::Stale { current_revision } => (
+    let (message, field, stale, remedy) = match conflict {
+        Conflict::Stale { id, current_revision } => (
             "It changed since you read it.".to_owned(),
             "expectedRevision",
-            Some(current_revision),
-            Some("Read it again and send its present revision.".to_owned()),
+            Some((current_revision, id)),
+            Some("Look at what stands now, and send its present revision.".to_owned()),
         ),
         Conflict::Taken { field } => {
             (format!("This {field} is in use."), field, None, Some("Choose another one.".to_owned()))
         }
         Conflict::State { message, remedy } => (message, "", None, remedy),
     };
-    UserError::Conflict(ConflictError {
-        message,
-        code: ErrorCode::Conflict,
-        path: path(field),
-        remedy,
-        current_revision,
-    })
+    let (current_revision, stale) = stale.map(|(revision, id)| (revision, id.into())).unzip();
+    let (code, path) = (ErrorCode::Conflict, path(field));
+    UserError::Conflict(ConflictError { message, code, path, remedy, current_revision, stale })
 }
 
 impl UserError {

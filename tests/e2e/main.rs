@@ -27,5 +27,6 @@ mod process;
 mod published_keys;
 mod recipient_key;
 mod stakeholder;
+mod stale;
 mod statements;
 mod step;
