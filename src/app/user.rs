@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 
 use crate::{
-    app::{App, Deed, revision::expect_revision},
+    app::{App, Deed, Done, Once, revision::expect_revision},
     auth::{
         Actor, ClientScope, Permission,
         authenticator::{SignIn, SignedIn, UserDirectory},
@@ -40,11 +40,14 @@ pub struct Upsert {
 /// # Errors
 /// `Forbidden`; `Violation` on roles that do not go together; `NotFound` on `clientId`; `Conflict` when the person
 /// changed since it was read, or would shut itself out.
-pub async fn upsert(app: &App, actor: &Actor, input: Upsert) -> Result<User> {
+pub async fn upsert(app: &App, actor: &Actor, input: Upsert, once: Once) -> Result<Done<User>> {
     actor.require(Permission::UserUpsert)?;
     require_everywhere(actor)?;
     input.profile.check().map_err(|invalid| at("roles", invalid))?;
     let mut deed = app.begin(actor).await?;
+    if let Some(id) = deed.replayed(once).await? {
+        return Ok(Done::earlier(store::user::lock(deed.tx(), &actor.scope, id, "subject").await?));
+    }
     if let Some(client) = input.profile.client_id {
         store::client::lock(deed.tx(), &actor.scope, client, "clientId").await?;
     }
@@ -59,8 +62,9 @@ pub async fn upsert(app: &App, actor: &Actor, input: Upsert) -> Result<User> {
             change(&mut deed, user, input.profile, input.is_active).await?
         }
     };
+    deed.answer(user.id);
     deed.commit().await?;
-    Ok(user)
+    Ok(Done::now(user))
 }
 
 /// People and keys concern every client, so whoever is restricted to some does not manage them.

@@ -23,6 +23,7 @@ mod life;
 mod limits;
 mod log;
 mod node;
+mod once;
 mod process;
 mod published_keys;
 mod recipient_key;

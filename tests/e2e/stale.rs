@@ -86,7 +86,7 @@ on_both_stacks! {
         flow::merge(&mut update, json!({ "content": content }));
         asked.push(("processUpdateDraft", update, version.clone(), &everybody));
         asked.push(("processSubmit", revision, version, &everybody));
-        let person = json!({ "subject": format!("issuer#{}", world.mine.slug), "name": "New", "roles": ["SALES"], "expectedRevision": STALE });
+        let person = json!({ "subject": format!("issuer#{}", world.mine.slug), "name": "New", "roles": ["SALES"], "expectedRevision": STALE, "idempotencyKey": key(&app) });
         asked.push(("userUpsert", person, world.mine.id("user").to_owned(), &everybody));
         for (mutation, input, id, actor) in asked {
             let rows = if mutation == "factsVerify" { format!("results {{ userErrors {{ {current} }} }}") } else { String::new() };

@@ -238,8 +238,7 @@ pub(crate) fn cases(app: &TestApp, world: &World) -> Vec<Case> {
     let verdict = json!({ "jobId": mine("job"), "manifestDigest": "0".repeat(64), "verdict": "ACCEPTED" });
     add("dataReturnAcknowledge", verdict, &[("/jobId", "job")]);
 
-    let person =
-        json!({ "subject": "issuer#new", "name": "New", "roles": ["CLIENT_CONTACT"], "clientId": mine("client") });
+    let person = json!({ "subject": "issuer#new", "name": "New", "roles": ["CLIENT_CONTACT"], "clientId": mine("client"), "idempotencyKey": once });
     add("userUpsert", person, &[("/clientId", "client")]);
     add(
         "apiKeyCreate",
