@@ -83,6 +83,8 @@ pub struct NotFound {
 pub enum Conflict {
     /// The row moved on since the caller read it.
     Stale {
+        /// The row's noun, as its id is printed.
+        id: String,
         /// The revision that stands now.
         current_revision: i32,
     },

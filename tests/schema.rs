@@ -26,6 +26,77 @@ fn the_committed_schema_is_the_built_one() {
     }
 }
 
+/// The lines of a type's body, without descriptions; the arguments of a field stand on its line.
+fn body(sdl: &str, definition: &str) -> Vec<String> {
+    let Some((_, rest)) = sdl.split_once(&format!("\n{definition} ")) else { return Vec::new() };
+    let body = rest.split_once("{\n").unwrap().1.split_once("\n}").unwrap().0;
+    let plain: String = body.split("\"\"\"").step_by(2).collect();
+    let mut lines: Vec<String> = Vec::new();
+    for line in plain.lines().filter(|line| !line.trim().is_empty()) {
+        let is_inside = lines.last().is_some_and(|last| last.matches('(').count() > last.matches(')').count());
+        match lines.last_mut().filter(|_| is_inside) {
+            Some(last) => last.push_str(line.trim()),
+            None => lines.push(line.trim().to_owned()),
+        }
+    }
+    lines
+}
+
+/// The name of a field and the type it gives.
+fn parts(field: &str) -> (&str, &str) {
+    let name = field.split(['(', ':']).next().unwrap();
+    let r#type = field.rsplit_once("): ").or_else(|| field.split_once(": ")).unwrap().1;
+    (name, r#type.split(' ').next().unwrap())
+}
+
+/// A root field that fails takes nothing with it. `nodes` is as Relay has it: its items are null one by one.
+#[test]
+fn every_root_field_but_nodes_is_nullable() {
+    let built = graphql::sdl();
+    let mut count = 0;
+    for root in ["Query", "Mutation", "Subscription"] {
+        let fields = body(&built, &format!("type {root}"));
+        count += fields.len();
+        let strict = fields.iter().map(|field| parts(field)).filter(|(_, r#type)| r#type.ends_with('!'));
+        let expected = if root == "Query" { vec![("nodes", "[Node]!")] } else { Vec::new() };
+        assert_eq!(strict.collect::<Vec<_>>(), expected, "{root}");
+    }
+    assert!(count > 70, "{count}");
+}
+
+/// What may come twice without a key or a revision, and why nothing is done twice then.
+const SAFE_TWICE: &[(&str, &str)] = &[
+    ("apiKeyRevoke", "a key ends once; a second end is refused"),
+    ("dataReturnAcknowledge", "a return is judged once; a second verdict is refused"),
+    ("factsVerify", "each row has its revision"),
+    ("jobCancel", "a job that was asked to stop is not asked again"),
+    ("jobPlan", "a plan starts nothing and ends by itself; a kept one would tell of a world that has gone on"),
+    ("recipientKeyConfirm", "a key is confirmed once; a second proof is refused"),
+];
+
+/// A request whose answer was lost is sent again, and must not do its thing twice: what makes or starts something has
+/// an idempotency key and says whether it was replayed, what changes something names the revision it changes.
+#[test]
+fn every_mutation_has_an_idempotency_key_or_a_revision() {
+    let built = graphql::sdl();
+    let mut without = Vec::new();
+    for field in body(&built, "type Mutation") {
+        let (name, _) = parts(&field);
+        let (first, rest) = name.split_at(1);
+        let noun = format!("{}{rest}", first.to_uppercase());
+        let input = body(&built, &format!("input {noun}Input"));
+        let has = |field: &str| input.iter().any(|line| line.starts_with(field));
+        let is_replayed = body(&built, &format!("type {noun}Payload")).iter().any(|line| line == "replayed: Boolean!");
+        assert!(!input.is_empty(), "{name} takes its input as {noun}Input");
+        assert_eq!(has("idempotencyKey: String!"), is_replayed, "{name}: a key and `replayed` go together");
+        if !is_replayed && !has("expectedRevision: Int!") {
+            without.push(name.to_owned());
+        }
+    }
+    let known: Vec<_> = SAFE_TWICE.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(without, known, "give the input an idempotency key, or say here why none is needed");
+}
+
 /// Type definitions without a description, found by reading the SDL the way a person does: the
 /// line before a definition closes a description.
 #[test]

@@ -6,7 +6,7 @@
 use chrono::NaiveDate;
 
 use crate::{
-    app::{self, App, Deed, Done, Once, client, client::expect_revision, engagement, rows::refuse_secrets},
+    app::{self, App, Deed, Done, Once, client, engagement, revision::expect_revision, rows::refuse_secrets},
     auth::{Actor, Permission},
     domain::{
         agreement::{
@@ -125,7 +125,7 @@ pub async fn sign(app: &App, actor: &Actor, input: Sign) -> Result<Agreement> {
     actor.require(Permission::AgreementSign)?;
     let mut deed = app.begin(actor).await?;
     let mut agreement = store::agreement::lock(deed.tx(), &actor.scope, input.id, "id").await?;
-    expect_revision(input.expected_revision, agreement.revision)?;
+    expect_revision(agreement.id, input.expected_revision, agreement.revision)?;
     agreement.state = agreement.state.after(AgreementVerb::Sign)?;
     let client = store::client::find(deed.tx(), &actor.scope, agreement.client_id).await?;
     let client = client.ok_or_else(|| Error::not_found("agreement", "id"))?;

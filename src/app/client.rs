@@ -1,7 +1,7 @@
 //! What can be asked about clients.
 
 use crate::{
-    app::{App, Deed, Done, Once},
+    app::{App, Deed, Done, Once, revision::expect_revision},
     auth::{Actor, permission::Permission},
     domain::{
         client::{Client, ClientFilter, ClientOrder, ClientStage, Slug, TimeZoneName},
@@ -9,7 +9,7 @@ use crate::{
         page::{Page, Window},
         text::Name,
     },
-    error::{Conflict, Error, Result},
+    error::Result,
     ids::ClientId,
     store,
 };
@@ -82,7 +82,7 @@ pub async fn update(app: &App, actor: &Actor, input: Update) -> Result<Client> {
     actor.require(Permission::ClientUpdate)?;
     let mut deed = app.begin(actor).await?;
     let mut client = store::client::lock(deed.tx(), &actor.scope, input.id, "id").await?;
-    expect_revision(input.expected_revision, client.revision)?;
+    expect_revision(client.id, input.expected_revision, client.revision)?;
     if let Some(name) = input.name {
         client.name = name.into_string();
     }
@@ -100,14 +100,6 @@ pub(in crate::app) async fn save(deed: &mut Deed<'_>, client: &mut Client) -> Re
     client.revision += 1;
     client.updated_at = deed.now();
     store::client::update(deed.tx(), client).await
-}
-
-/// Refuses a caller that read an older row.
-pub(in crate::app) fn expect_revision(expected: i32, current: i32) -> Result<()> {
-    if expected == current {
-        return Ok(());
-    }
-    Err(Error::Conflict(Conflict::Stale { current_revision: current }))
 }
 
 /// The client, if the caller may see it.

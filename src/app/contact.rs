@@ -4,7 +4,7 @@
 //! only that a contact was entered or changed, and in which role.
 
 use crate::{
-    app::{App, Deed, Done, Once, client::expect_revision},
+    app::{App, Deed, Done, Once, revision::expect_revision},
     auth::{Actor, Permission},
     domain::{
         contact::{Contact, ContactRole, Email, Phone},
@@ -96,7 +96,7 @@ async fn change(deed: &mut Deed<'_>, id: ContactId, expected: i32, input: Upsert
     if contact.client_id != input.client_id {
         return Err(Error::not_found("contact", "id"));
     }
-    expect_revision(expected, contact.revision)?;
+    expect_revision(contact.id, expected, contact.revision)?;
     contact.role = input.role;
     contact.name = input.name.into_string();
     contact.email = input.email;

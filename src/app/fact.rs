@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{
     app::{
         App, Deed, Done, Once,
-        client::expect_revision,
+        revision::expect_revision,
         rows::{Marks, refuse_secret, refuse_secrets},
     },
     auth::{Actor, Permission},
@@ -147,7 +147,7 @@ pub async fn verify(app: &App, actor: &Actor, rows: Vec<Result<(FactId, i32)>>) 
     let judge = |row: Result<(FactId, i32)>| {
         let (id, expected) = row?;
         let fact = standing.get_mut(&id).ok_or_else(|| Error::not_found("fact", "id"))?;
-        expect_revision(expected, fact.revision)?;
+        expect_revision(fact.id, expected, fact.revision)?;
         fact.state = fact.verified_by(actor.id)?;
         fact.verified_by = Some(actor.id);
         fact.verified_at = Some(now);

@@ -44,6 +44,7 @@ mod once;
 pub mod pipeline;
 pub mod process;
 pub mod recipient_key;
+mod revision;
 pub mod rows;
 pub mod stakeholder;
 pub mod step;

@@ -4,12 +4,12 @@
 //! answering a challenge, and that both sides mean the same key, by typing the fingerprint back.
 
 use crate::{
-    app::{App, Deed, Done, Once, client::expect_revision},
+    app::{App, Deed, Done, Once, revision::expect_revision},
     auth::{Actor, permission::Permission},
     domain::{
         Refused,
         event::{EventKind, NewEvent},
-        recipient_key::{Challenge, RecipientKey, RecipientKeyState, StoredKey},
+        recipient_key::{Challenge, RecipientKey, RecipientKeyState, RecipientKeyVerb, StoredKey},
         role::Role,
     },
     error::{Error, Result, Violation, at},
@@ -81,9 +81,7 @@ pub async fn confirm(app: &App, actor: &Actor, input: Confirm) -> Result<StoredK
     actor.require(Permission::RecipientKeyConfirm)?;
     let mut deed = app.begin(actor).await?;
     let mut key = store::recipient_key::lock(deed.tx(), &actor.scope, input.id, "id").await?;
-    if key.state != RecipientKeyState::Challenged {
-        return Err(Error::state(format!("The key is {}; only a challenged one is confirmed.", key.state)));
-    }
+    let confirmed = key.state.after(RecipientKeyVerb::Confirm)?;
     if key.challenge_expires_at() <= deed.now() {
         let expired = Refused::new("The challenge of this key expired.");
         return Err(expired
@@ -106,7 +104,7 @@ pub async fn confirm(app: &App, actor: &Actor, input: Confirm) -> Result<StoredK
         let violation = Violation::new("answer", "This is not the text inside the challenge.");
         return Err(violation.remedy("Decrypt it: `age -d -i KEY challenge.age`, and send what it prints.").into());
     }
-    key.state = RecipientKeyState::Confirmed;
+    key.state = confirmed;
     key.confirmed_by = Some(actor.id);
     key.confirmed_at = Some(deed.now());
     save(&mut deed, &mut key).await?;
@@ -128,15 +126,21 @@ pub async fn revoke(app: &App, actor: &Actor, id: RecipientKeyId, expected_revis
     actor.require(Permission::RecipientKeyRevoke)?;
     let mut deed = app.begin(actor).await?;
     let mut key = store::recipient_key::lock(deed.tx(), &actor.scope, id, "id").await?;
-    expect_revision(expected_revision, key.revision)?;
-    if key.state == RecipientKeyState::Revoked {
-        return Err(Error::state("The key is revoked already."));
-    }
-    key.state = RecipientKeyState::Revoked;
+    expect_revision(key.id, expected_revision, key.revision)?;
+    key.state = key.state.after(RecipientKeyVerb::Revoke)?;
     save(&mut deed, &mut key).await?;
     record(&mut deed, EventKind::RecipientKeyRevoked, &key, "A key for data returns was revoked.");
     deed.commit().await?;
     Ok(key)
+}
+
+/// Those of `ids` that the caller may see.
+///
+/// # Errors
+/// `Forbidden`, and those of the database.
+pub async fn load_many(app: &App, actor: &Actor, ids: &[RecipientKeyId]) -> Result<Vec<StoredKey>> {
+    actor.require(Permission::RecipientKey)?;
+    store::recipient_key::load_many(app.db().read(), &actor.scope, ids).await
 }
 
 /// The keys of these clients, the oldest first.

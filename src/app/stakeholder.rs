@@ -4,7 +4,7 @@
 //! was named or changed.
 
 use crate::{
-    app::{App, Deed, Done, Once, client::expect_revision},
+    app::{App, Deed, Done, Once, revision::expect_revision},
     auth::{Actor, permission::Permission},
     domain::{
         contact::Phone,
@@ -114,7 +114,7 @@ async fn change(deed: &mut Deed<'_>, id: StakeholderId, expected: i32, input: Up
     if stakeholder.engagement_id != input.engagement_id {
         return Err(Error::not_found("stakeholder", "id"));
     }
-    expect_revision(expected, stakeholder.revision)?;
+    expect_revision(stakeholder.id, expected, stakeholder.revision)?;
     stakeholder.name = input.name.into_string();
     stakeholder.responsibilities = input.responsibilities.into_string();
     stakeholder.phone = input.phone;

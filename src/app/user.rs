@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 
 use crate::{
-    app::{App, Deed, client::expect_revision},
+    app::{App, Deed, Done, Once, revision::expect_revision},
     auth::{
         Actor, ClientScope, Permission,
         authenticator::{SignIn, SignedIn, UserDirectory},
@@ -40,11 +40,14 @@ pub struct Upsert {
 /// # Errors
 /// `Forbidden`; `Violation` on roles that do not go together; `NotFound` on `clientId`; `Conflict` when the person
 /// changed since it was read, or would shut itself out.
-pub async fn upsert(app: &App, actor: &Actor, input: Upsert) -> Result<User> {
+pub async fn upsert(app: &App, actor: &Actor, input: Upsert, once: Once) -> Result<Done<User>> {
     actor.require(Permission::UserUpsert)?;
     require_everywhere(actor)?;
     input.profile.check().map_err(|invalid| at("roles", invalid))?;
     let mut deed = app.begin(actor).await?;
+    if let Some(id) = deed.replayed(once).await? {
+        return Ok(Done::earlier(store::user::lock(deed.tx(), &actor.scope, id, "subject").await?));
+    }
     if let Some(client) = input.profile.client_id {
         store::client::lock(deed.tx(), &actor.scope, client, "clientId").await?;
     }
@@ -52,15 +55,16 @@ pub async fn upsert(app: &App, actor: &Actor, input: Upsert) -> Result<User> {
     let user = match found {
         None => enter(&mut deed, input.subject.as_str(), input.profile, input.is_active).await?,
         Some(user) => {
-            expect_revision(input.expected_revision.unwrap_or_default(), user.revision)?;
+            expect_revision(user.id, input.expected_revision.unwrap_or_default(), user.revision)?;
             if actor.id == ActorId::User(user.id) && !input.is_active {
                 return Err(Error::state("Nobody shuts themselves out; let somebody else do it."));
             }
             change(&mut deed, user, input.profile, input.is_active).await?
         }
     };
+    deed.answer(user.id);
     deed.commit().await?;
-    Ok(user)
+    Ok(Done::now(user))
 }
 
 /// People and keys concern every client, so whoever is restricted to some does not manage them.

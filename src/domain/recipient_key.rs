@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    domain::Invalid,
+    domain::{Invalid, Refused, step_to},
     ids::{ActorId, ClientId, RecipientKeyId},
 };
 
@@ -89,6 +89,30 @@ words! {
         Confirmed = "CONFIRMED",
         /// It is not used any more.
         Revoked = "REVOKED",
+    }
+}
+
+words! {
+    /// What may be done with a key, as the participle a refusal uses.
+    RecipientKeyVerb {
+        /// Take the proof that its holder can read.
+        Confirm = "confirmed",
+        /// Take it out of use.
+        Revoke = "revoked",
+    }
+}
+
+impl RecipientKeyState {
+    /// The state after `verb`.
+    ///
+    /// # Errors
+    /// [`Refused`] when the present state does not allow it.
+    pub fn after(self, verb: RecipientKeyVerb) -> Result<Self, Refused> {
+        let rule: (&[Self], Self) = match verb {
+            RecipientKeyVerb::Confirm => (&[Self::Challenged], Self::Confirmed),
+            RecipientKeyVerb::Revoke => (&[Self::Challenged, Self::Confirmed], Self::Revoked),
+        };
+        step_to("key", self, verb, rule)
     }
 }
 
@@ -182,6 +206,19 @@ fn armor(sealed: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::assert_table;
+
+    #[test]
+    fn a_key_goes_only_these_ways() {
+        use RecipientKeyState::{Challenged, Confirmed, Revoked};
+        use RecipientKeyVerb::{Confirm, Revoke};
+        assert_table(
+            RecipientKeyState::ALL,
+            RecipientKeyVerb::ALL,
+            RecipientKeyState::after,
+            &[(Challenged, Confirm, Confirmed), (Challenged, Revoke, Revoked), (Confirmed, Revoke, Revoked)],
+        );
+    }
 
     const KEY: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 

@@ -1,11 +1,16 @@
 //! From [`Error`] to an answer: what a caller can mend goes into the payload's `userErrors`, everything
 //! else becomes a top-level error with a code, and the cause goes to the log and nowhere else.
 
-use async_graphql::{Enum, ErrorExtensions, Interface, SimpleObject, resolver_utils::EnumType};
+use async_graphql::{
+    ComplexObject, Context, Enum, ErrorExtensions, ID, Interface, SimpleObject, resolver_utils::EnumType,
+};
 
 use crate::{
     error::{Conflict, Error, Unavailable},
-    graphql::types::blocker::Blocker,
+    graphql::types::{
+        blocker::Blocker,
+        node::{self, Node},
+    },
 };
 
 /// The closed set of error codes, in `userErrors[].code` and in `errors[].extensions.code`.
@@ -74,6 +79,8 @@ pub enum UserError {
     Conflict(ConflictError),
     /// Gates are closed.
     Blocked(BlockedError),
+    /// The idempotency key came before.
+    Idempotency(IdempotencyError),
 }
 
 /// A value that breaks a rule, or names nothing the caller can see.
@@ -91,6 +98,7 @@ pub struct ValidationError {
 
 /// The caller's picture of the world is stale, a name is taken, or a state does not allow the deed.
 #[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
 pub struct ConflictError {
     /// What is wrong, as a full sentence.
     message: String,
@@ -102,6 +110,19 @@ pub struct ConflictError {
     remedy: Option<String>,
     /// The revision that stands now, when a stale one was sent.
     current_revision: Option<i32>,
+    #[graphql(skip)]
+    stale: Option<ID>,
+}
+
+#[ComplexObject]
+impl ConflictError {
+    /// The noun as it stands now, when a stale revision of it was sent; null for callers who may not read it.
+    async fn current(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Node>> {
+        match &self.stale {
+            Some(id) => node::find(ctx, id).await,
+            None => Ok(None),
+        }
+    }
 }
 
 /// What stands in the way, one by one.
@@ -119,6 +140,53 @@ pub struct BlockedError {
     blockers: Vec<Blocker>,
 }
 
+/// The idempotency key came before: with another input, or on a request that has not ended.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct IdempotencyError {
+    /// What is wrong, as a full sentence.
+    message: String,
+    /// `IDEMPOTENCY_KEY_REUSED` or `IDEMPOTENCY_IN_PROGRESS`.
+    code: ErrorCode,
+    /// The input field, from the outside in.
+    path: Option<Vec<String>>,
+    /// What to do instead.
+    remedy: Option<String>,
+    /// After how many milliseconds the same request should be sent again; null where only another key helps.
+    retry_after_ms: Option<i32>,
+}
+
+/// When a request whose first attempt still runs is worth sending again, in milliseconds: deeds are short.
+const IN_PROGRESS_RETRY_MS: u16 = 1_000;
+
+impl IdempotencyError {
+    fn reused() -> Self {
+        Self::new(
+            ErrorCode::IdempotencyKeyReused,
+            "This key came before with another input.",
+            "Send a new key, or the first input again.",
+        )
+    }
+
+    fn in_progress() -> Self {
+        let error = Self::new(
+            ErrorCode::IdempotencyInProgress,
+            "The first request with this key has not ended.",
+            "Send the same request again in a second.",
+        );
+        Self { retry_after_ms: Some(IN_PROGRESS_RETRY_MS.into()), ..error }
+    }
+
+    fn new(code: ErrorCode, message: &str, remedy: &str) -> Self {
+        let path = path("idempotencyKey");
+        Self { message: message.to_owned(), code, path, remedy: Some(remedy.to_owned()), retry_after_ms: None }
+    }
+
+    /// The same at the top level.
+    fn at_top(self) -> (&'static str, String, Option<u64>) {
+        (self.code.as_str(), self.message, self.retry_after_ms.map(|millis| millis.unsigned_abs().into()))
+    }
+}
+
 fn path(field: &str) -> Option<Vec<String>> {
     (!field.is_empty()).then(|| field.split('.').map(str::to_owned).collect())
 }
@@ -128,25 +196,21 @@ fn validation(code: ErrorCode, field: &str, message: String, remedy: Option<Stri
 }
 
 fn conflict(conflict: Conflict) -> UserError {
-    let (message, field, current_revision, remedy) = match conflict {
-        Conflict::Stale { current_revision } => (
+    let (message, field, stale, remedy) = match conflict {
+        Conflict::Stale { id, current_revision } => (
             "It changed since you read it.".to_owned(),
             "expectedRevision",
-            Some(current_revision),
-            Some("Read it again and send its present revision.".to_owned()),
+            Some((current_revision, id)),
+            Some("Look at what stands now, and send its present revision.".to_owned()),
         ),
         Conflict::Taken { field } => {
             (format!("This {field} is in use."), field, None, Some("Choose another one.".to_owned()))
         }
         Conflict::State { message, remedy } => (message, "", None, remedy),
     };
-    UserError::Conflict(ConflictError {
-        message,
-        code: ErrorCode::Conflict,
-        path: path(field),
-        remedy,
-        current_revision,
-    })
+    let (current_revision, stale) = stale.map(|(revision, id)| (revision, id.into())).unzip();
+    let (code, path) = (ErrorCode::Conflict, path(field));
+    UserError::Conflict(ConflictError { message, code, path, remedy, current_revision, stale })
 }
 
 impl UserError {
@@ -164,16 +228,8 @@ impl UserError {
                 let remedy = format!("Name a {} that you can see.", missing.noun);
                 validation(ErrorCode::NotFound, missing.field, message, Some(remedy))
             }
-            Error::IdempotencyKeyReused => {
-                let message = "This key came before with another input.".to_owned();
-                let remedy = Some("Send a new key, or the first input again.".to_owned());
-                validation(ErrorCode::IdempotencyKeyReused, "idempotencyKey", message, remedy)
-            }
-            Error::IdempotencyInProgress => {
-                let message = "The first request with this key has not ended.".to_owned();
-                let remedy = Some("Send the same request again in a second.".to_owned());
-                validation(ErrorCode::IdempotencyInProgress, "idempotencyKey", message, remedy)
-            }
+            Error::IdempotencyKeyReused => Self::Idempotency(IdempotencyError::reused()),
+            Error::IdempotencyInProgress => Self::Idempotency(IdempotencyError::in_progress()),
             Error::PlanChanged(message) => {
                 let remedy = Some("Call jobPlan again and start from the new plan.".to_owned());
                 validation(ErrorCode::PlanChanged, "planHash", message.to_owned(), remedy)
@@ -203,6 +259,7 @@ impl UserError {
             Self::Validation(error) => &mut error.path,
             Self::Conflict(error) => &mut error.path,
             Self::Blocked(error) => &mut error.path,
+            Self::Idempotency(error) => &mut error.path,
         };
         let inner = path.take().unwrap_or_default();
         *path = Some(outer.into_iter().chain(inner).collect());
@@ -231,8 +288,8 @@ impl From<&Error> for async_graphql::Error {
             Error::NotFound(missing) => ("NOT_FOUND", format!("There is no such {}.", missing.noun), None),
             Error::Conflict(_) => ("CONFLICT", "The state does not allow this.".to_owned(), None),
             Error::Blocked(_) => ("BLOCKED", "Gates are closed.".to_owned(), None),
-            Error::IdempotencyKeyReused => ("IDEMPOTENCY_KEY_REUSED", "This key came before.".to_owned(), None),
-            Error::IdempotencyInProgress => ("IDEMPOTENCY_IN_PROGRESS", "Not ended yet.".to_owned(), Some(1_000)),
+            Error::IdempotencyKeyReused => IdempotencyError::reused().at_top(),
+            Error::IdempotencyInProgress => IdempotencyError::in_progress().at_top(),
             Error::PlanChanged(why) => ("PLAN_CHANGED", (*why).to_owned(), None),
             Error::Inconsistent(_) | Error::Internal(_) => {
                 tracing::error!(error = error.describe(), "a request met a fault of ours");

@@ -41,7 +41,8 @@ async fn answered(tx: &Tx, request: &Request) -> Result<Option<String>> {
     }
 }
 
-/// On PostgreSQL a second transaction with the same key is told to come back; on SQLite there is none.
+/// On PostgreSQL a second transaction with the same key is told to come back. On SQLite there is none: deeds take the
+/// one write lock when they begin, so the second waits for the first and then finds its answer.
 async fn take_turn(tx: &Tx, request: &Request) -> Result<()> {
     if tx.get_database_backend() != DbBackend::Postgres {
         return Ok(());

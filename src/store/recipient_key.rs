@@ -68,6 +68,19 @@ pub(crate) async fn of_clients(
     select.order_by_asc(Column::Id).all(db).await?.into_iter().map(domain).collect()
 }
 
+/// Those of `ids` that are in scope, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn load_many(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    ids: &[RecipientKeyId],
+) -> Result<Vec<StoredKey>> {
+    let ids = ids.iter().map(|id| id.uuid());
+    scoped(scope).filter(Column::Id.is_in(ids)).all(db).await?.into_iter().map(domain).collect()
+}
+
 /// The keys of a client that may be used.
 ///
 /// # Errors

@@ -82,6 +82,15 @@ pub(crate) async fn lock_by_subject(tx: &Tx, scope: &ClientScope, subject: &str)
     scoped(scope).filter(Column::Subject.eq(subject)).lock_exclusive().one(tx).await?.map(domain).transpose()
 }
 
+/// The person, locked until the transaction ends.
+///
+/// # Errors
+/// `NotFound` on `field` when it is absent or out of scope.
+pub(crate) async fn lock(tx: &Tx, scope: &ClientScope, id: UserId, field: &'static str) -> Result<User> {
+    let found = scoped(scope).filter(Column::Id.eq(id.uuid())).lock_exclusive().one(tx).await?;
+    found.map(domain).transpose()?.ok_or_else(|| Error::not_found("user", field))
+}
+
 /// Those of `ids` that `scope` allows, in one statement.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ use gangway::{
 };
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::{TestApp, on_both_stacks};
 
@@ -82,7 +83,8 @@ async fn client(app: &TestApp, slug: &str) -> ClientId {
 }
 
 fn person(subject: &str, roles: &[&str]) -> Value {
-    json!({ "input": { "subject": subject, "name": "Grace Hopper", "roles": roles } })
+    let key = format!("person-{}", Uuid::now_v7());
+    json!({ "input": { "subject": subject, "name": "Grace Hopper", "roles": roles, "idempotencyKey": key } })
 }
 
 fn key(name: &str, roles: &[&str]) -> Value {

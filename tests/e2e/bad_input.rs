@@ -197,9 +197,7 @@ on_both_stacks! {
                     };
                     let is_known = ["BAD_USER_INPUT", "NOT_FOUND", "CONFLICT", "GRAPHQL_VALIDATION_FAILED"].contains(&code.as_str());
                     let in_payload = answer["errors"].is_null();
-                    // Of a number that no Int holds the library tells the type alone.
-                    let is_named = (!in_payload && name == "Int")
-                        || (!path.is_empty() && (place[1..].starts_with(&path) || path.starts_with(&place[1..])));
+                    let is_named = !path.is_empty() && (place[1..].starts_with(&path) || path.starts_with(&place[1..]));
                     let has_remedy = remedy.is_some();
                     let is_about_value = !in_payload || code != "CONFLICT" || name == "Int";
                     if !is_known || !is_named || !has_remedy || !is_about_value {

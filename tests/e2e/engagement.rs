@@ -69,7 +69,7 @@ on_both_stacks! {
         assert_eq!((&missing["engagement"], &missing["userErrors"][0]["remedy"].is_string()), (&Value::Null, &true));
 
         let upsert = "mutation($input: UserUpsertInput!) { userUpsert(input: $input) { user { id revision } userErrors { message } } }";
-        let person = |roles: Value, active: bool, revision: Value| json!({ "subject": "issuer#vera", "name": "Vera", "roles": roles, "isActive": active, "expectedRevision": revision });
+        let person = |roles: Value, active: bool, revision: Value| json!({ "subject": "issuer#vera", "name": "Vera", "roles": roles, "isActive": active, "expectedRevision": revision, "idempotencyKey": key(&app) });
         let admin = app.staff(Role::Admin);
         done(sent(&app, &admin, upsert, person(json!(["COMPLIANCE"]), true, Value::Null)).await);
         assert_eq!(blocked(&start().await), ["AGREEMENTS_UNSIGNED", "INTAKE_MISSING", "ROLE_UNHELD"]);

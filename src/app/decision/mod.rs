@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    app::{App, Deed, Done, Once},
+    app::{App, Deed, Done, Once, revision::expect_revision},
     auth::{Actor, permission::Permission},
     clock::Instant,
     domain::{
@@ -201,7 +201,7 @@ pub async fn withdraw(app: &App, actor: &Actor, id: DecisionId, expected_revisio
     actor.require(Permission::DecisionWithdraw)?;
     let mut deed = app.begin(actor).await?;
     let (mut decision, _) = lock(&deed, id).await?;
-    crate::app::client::expect_revision(expected_revision, decision.revision)?;
+    expect_revision(decision.id, expected_revision, decision.revision)?;
     if decision.requested_by != actor.id {
         return Err(Error::state("Only whoever asked takes a question back."));
     }

@@ -1,7 +1,7 @@
 //! Pausing, resuming, cancelling and concluding an engagement.
 
 use crate::{
-    app::{App, Deed, agreement, client, client::expect_revision, gate},
+    app::{App, Deed, agreement, client, gate, revision::expect_revision},
     auth::{Actor, permission::Permission},
     domain::{
         client::Client,
@@ -95,7 +95,7 @@ async fn end_relationship(deed: &mut Deed<'_>, client: &mut Client) -> Result<()
 async fn open<'a>(app: &'a App, actor: &'a Actor, input: &Change) -> Result<(Deed<'a>, Client, Engagement)> {
     let deed = app.begin(actor).await?;
     let engagement = store::engagement::lock(deed.tx(), &actor.scope, input.id, "id").await?;
-    expect_revision(input.expected_revision, engagement.revision)?;
+    expect_revision(engagement.id, input.expected_revision, engagement.revision)?;
     let client = store::client::lock(deed.tx(), &actor.scope, engagement.client_id, "id").await?;
     Ok((deed, client, engagement))
 }

@@ -5,7 +5,7 @@
 //! the end of its decision, through [`decided`], and by nothing else. Whoever needs both locks the decision first.
 
 use crate::{
-    app::{App, Deed, client::expect_revision, decision, gate, holding, step},
+    app::{App, Deed, decision, gate, holding, revision::expect_revision, step},
     auth::{Actor, permission::Permission},
     domain::{
         decision::{Decision, DecisionState},
@@ -94,7 +94,7 @@ pub async fn withdraw(app: &App, actor: &Actor, id: ExceptionId, expected_revisi
     let mut deed = app.begin(actor).await?;
     let found = store::exception::find(deed.tx(), &actor.scope, id).await?;
     let found = found.ok_or_else(|| Error::not_found("exception", "id"))?;
-    expect_revision(expected_revision, found.revision)?;
+    expect_revision(found.id, expected_revision, found.revision)?;
     found.state.after(ExceptionVerb::Withdraw)?;
     if found.requested_by != actor.id {
         return Err(Error::state("Only whoever raised an exception takes it back."));
@@ -159,7 +159,7 @@ async fn refuse_at_hard_gates(deed: &Deed<'_>, run: &Engagement, step: &Step) ->
 /// The exception, locked, as the caller read it and while its time is not over.
 async fn lock(deed: &Deed<'_>, id: ExceptionId, expected_revision: i32) -> Result<Exception> {
     let exception = store::exception::lock(deed.tx(), &deed.actor().scope, id, "id").await?;
-    expect_revision(expected_revision, exception.revision)?;
+    expect_revision(exception.id, expected_revision, exception.revision)?;
     if exception.state_at(deed.now()) == ExceptionState::Expired {
         return Err(Error::state("The time of this exception is over."));
     }

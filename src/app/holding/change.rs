@@ -2,7 +2,7 @@
 
 use super::about;
 use crate::{
-    app::{App, Deed, client::expect_revision},
+    app::{App, Deed, revision::expect_revision},
     auth::{Actor, permission::Permission},
     domain::{
         decision::{DecisionKind, DecisionState},
@@ -36,7 +36,7 @@ pub async fn activate(app: &App, actor: &Actor, id: HoldingId, expected_revision
     actor.require(Permission::HoldingActivate)?;
     let mut deed = app.begin(actor).await?;
     let mut holding = store::holding::lock(deed.tx(), &actor.scope, id, "id").await?;
-    expect_revision(expected_revision, holding.revision)?;
+    expect_revision(holding.id, expected_revision, holding.revision)?;
     step(&mut deed, &mut holding, HoldingVerb::Activate, EventKind::HoldingActivated, "came into being").await?;
     deed.commit().await?;
     Ok(holding)
@@ -52,7 +52,7 @@ pub async fn retain(app: &App, actor: &Actor, input: Retain) -> Result<Holding> 
     actor.require(Permission::HoldingRetain)?;
     let mut deed = app.begin(actor).await?;
     let mut holding = store::holding::lock(deed.tx(), &actor.scope, input.id, "id").await?;
-    expect_revision(input.expected_revision, holding.revision)?;
+    expect_revision(holding.id, input.expected_revision, holding.revision)?;
     let decision = store::decision::find(deed.tx(), &actor.scope, input.decision_id).await?;
     let decision = decision.ok_or_else(|| Error::not_found("decision", "decisionId"))?;
     let is_about_it = decision.kind == DecisionKind::ToolRetention && decision.subject_id == holding.id.to_string();

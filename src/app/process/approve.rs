@@ -4,7 +4,7 @@ use chrono::Months;
 
 use super::draft::{record, save};
 use crate::{
-    app::{App, Deed, Done, Once, client::expect_revision, decision},
+    app::{App, Deed, Done, Once, decision, revision::expect_revision},
     auth::{Actor, permission::Permission},
     domain::{
         decision::{Decision, DecisionKind},
@@ -42,7 +42,7 @@ pub async fn submit(
     actor.require(Permission::ProcessSubmit)?;
     let mut deed = app.begin(actor).await?;
     let mut version = store::process::lock_version(deed.tx(), id, "id").await?;
-    expect_revision(expected_revision, version.revision)?;
+    expect_revision(version.id, expected_revision, version.revision)?;
     version.state = version.state.after(ProcessVersionVerb::Submit)?;
     let findings = version.content.check();
     if let Some(first) = findings.first() {

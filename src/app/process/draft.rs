@@ -2,7 +2,7 @@
 
 use super::hash;
 use crate::{
-    app::{App, Deed, Done, Once, client::expect_revision},
+    app::{App, Deed, Done, Once, revision::expect_revision},
     auth::{Actor, permission::Permission},
     domain::{
         event::{EventKind, NewEvent},
@@ -74,7 +74,7 @@ pub async fn update_draft(app: &App, actor: &Actor, input: UpdateDraft) -> Resul
     actor.require(Permission::ProcessUpdateDraft)?;
     let mut deed = app.begin(actor).await?;
     let mut version = store::process::lock_version(deed.tx(), input.id, "id").await?;
-    expect_revision(input.expected_revision, version.revision)?;
+    expect_revision(version.id, input.expected_revision, version.revision)?;
     version.state = version.state.after(ProcessVersionVerb::Edit)?;
     keep_identity(&version.content, &input.content)?;
     version.content_hash = hash(&input.content)?;

@@ -2,7 +2,7 @@
 
 use super::lock;
 use crate::{
-    app::{App, client::expect_revision},
+    app::{App, revision::expect_revision},
     auth::{Actor, permission::Permission},
     domain::{
         event::{EventKind, NewEvent},
@@ -35,7 +35,7 @@ pub async fn set_item(app: &App, actor: &Actor, input: SetItem) -> Result<(Check
     actor.require(Permission::ChecklistItemSet)?;
     let mut deed = app.begin(actor).await?;
     let mut item = store::step::checklist::lock(deed.tx(), &actor.scope, input.id, "id").await?;
-    expect_revision(input.expected_revision, item.revision)?;
+    expect_revision(item.id, input.expected_revision, item.revision)?;
     let step = lock(&deed, item.step_id, None).await?.step;
     if step.state.is_terminal() {
         return Err(Error::state(format!("The step is {}; its checklist is closed.", step.state)));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    app::{App, Deed, client::expect_revision},
+    app::{App, Deed, revision::expect_revision},
     auth::{Actor, permission::Permission},
     domain::{
         engagement::{Engagement, EngagementState},
@@ -13,7 +13,7 @@ use crate::{
         step::{ChecklistItem, Step, StepFilter},
     },
     error::{Error, Result, Violation},
-    ids::{EngagementId, StepId},
+    ids::{ChecklistItemId, EngagementId, StepId},
     store,
 };
 
@@ -59,6 +59,15 @@ pub async fn of_engagements(
 pub async fn checklists(app: &App, actor: &Actor, steps: &[StepId]) -> Result<HashMap<StepId, Vec<ChecklistItem>>> {
     actor.require(Permission::Steps)?;
     store::step::checklist::of_steps(app.db().read(), &actor.scope, steps).await
+}
+
+/// Those of `ids`, lines of checklists, that the caller may see.
+///
+/// # Errors
+/// `Forbidden`, and those of the database.
+pub async fn load_items(app: &App, actor: &Actor, ids: &[ChecklistItemId]) -> Result<Vec<ChecklistItem>> {
+    actor.require(Permission::Steps)?;
+    store::step::checklist::load_many(app.db().read(), &actor.scope, ids).await
 }
 
 /// One page of the work queue: those due first at the front, those without a due date behind them.
@@ -108,7 +117,7 @@ async fn lock(deed: &Deed<'_>, id: StepId, expected_revision: Option<i32>) -> Re
     let engagement = store::engagement::lock(deed.tx(), scope, engagement_id, "id").await?;
     let step = store::step::lock(deed.tx(), scope, id, "id").await?;
     if let Some(expected) = expected_revision {
-        expect_revision(expected, step.revision)?;
+        expect_revision(step.id, expected, step.revision)?;
     }
     if engagement.state != EngagementState::Running {
         return Err(Error::state(format!("The engagement is {}; steps move only while it runs.", engagement.state)));

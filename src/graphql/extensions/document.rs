@@ -11,10 +11,12 @@ use async_graphql::{
     async_trait::async_trait,
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute, NextPrepareRequest, NextValidation},
     parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet},
+    registry::Registry,
 };
 
 use super::{
     finish::{WRONG_VALUE, refusal},
+    number,
     progress::{Phase, Progress},
 };
 use crate::graphql::{
@@ -96,6 +98,7 @@ impl Extension for Watch {
             progress.weighed(weight.cost);
         }
         refuse_missing_variables(document, operation.as_deref(), &variables)?;
+        refuse_wide_numbers(document, &variables, &ctx.schema_env.registry)?;
         _ = self.from_variables.set(arguments_from_variables(document));
         Ok(request)
     }
@@ -145,11 +148,6 @@ fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'
     }
 }
 
-/// A variable that must be given and is not would only show once resolvers run; it is a fault of the
-/// request as a whole.
-///
-/// # Source
-/// GraphQL specification, 6.1.2 (coercing variable values).
 /// No text of ours holds U+0000, and PostgreSQL cannot store it: better said here than met there.
 fn refuse_nul(request: &Request) -> ServerResult<()> {
     let in_document = || request.query.contains(['\0']) || request.query.contains("\\u0000");
@@ -159,11 +157,30 @@ fn refuse_nul(request: &Request) -> ServerResult<()> {
     else {
         return Ok(());
     };
-    let mut error = refusal(ErrorCode::BadUserInput, "Text cannot hold the character U+0000.");
+    Err(wrong_input(field, "Text cannot hold the character U+0000.", "Leave the character out."))
+}
+
+/// A number that no `Int` holds would only show once resolvers run, and the library names no argument then; it is a
+/// fault of the request as a whole.
+///
+/// # Source
+/// GraphQL specification, 3.5.1 (a value that no 32 bits hold is a request error).
+fn refuse_wide_numbers(document: &ExecutableDocument, variables: &Variables, types: &Registry) -> ServerResult<()> {
+    match number::too_wide(document, variables, types) {
+        Some(field) => {
+            let remedy = "Send a whole number from -2147483648 to 2147483647.";
+            Err(wrong_input(field, "An Int does not hold this number.", remedy))
+        }
+        None => Ok(()),
+    }
+}
+
+fn wrong_input(field: String, message: &str, remedy: &str) -> ServerError {
+    let mut error = refusal(ErrorCode::BadUserInput, message);
     let extensions = error.extensions.get_or_insert_default();
     extensions.set("field", field);
-    extensions.set("remedy", "Leave the character out.");
-    Err(error)
+    extensions.set("remedy", remedy);
+    error
 }
 
 /// Where in a value a text holds U+0000, as a path that begins with a dot.
@@ -177,6 +194,11 @@ fn nul_in(value: &Value) -> Option<String> {
     }
 }
 
+/// A variable that must be given and is not would only show once resolvers run; it is a fault of the
+/// request as a whole.
+///
+/// # Source
+/// GraphQL specification, 6.1.2 (coercing variable values).
 fn refuse_missing_variables(
     document: &ExecutableDocument,
     operation: Option<&str>,

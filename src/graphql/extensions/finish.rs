@@ -15,8 +15,6 @@ const ERRORS_MAX: usize = 10;
 const WRONG_INPUT: [&str; 3] = ["Failed to parse", "Expected input type", "Invalid value"];
 /// How it begins to say that a value does not fit its argument.
 pub(super) const WRONG_VALUE: &str = "Invalid value for argument";
-/// The same of a number that no `Int` holds; which argument it stands in it does not say.
-const WRONG_INT: &str = "Failed to parse \"Int\"";
 /// What a caller learns of a fault of ours; the request id leads to the rest.
 const INTERNAL_MESSAGE: &str = "Something went wrong on our side.";
 
@@ -65,9 +63,6 @@ fn mend(error: &mut ServerError, phase: Phase, request: &RequestId) -> ErrorCode
     }
     let place = wrong_value(&error.message).map(|(field, kind)| (field.to_owned(), kind.to_owned()));
     let extensions = error.extensions.get_or_insert_default();
-    if error.message.starts_with(WRONG_INT) {
-        extensions.set("remedy", "Send a whole number from -2147483648 to 2147483647.");
-    }
     if let Some((field, kind)) = place {
         extensions.set("field", field);
         extensions.set("remedy", format!("Send what `{kind}` takes; its description says how that looks."));

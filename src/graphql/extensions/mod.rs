@@ -9,6 +9,7 @@
 
 mod document;
 mod finish;
+mod number;
 mod progress;
 mod resume;
 #[cfg(test)]

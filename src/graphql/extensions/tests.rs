@@ -17,6 +17,11 @@ struct Named {
     name: String,
 }
 
+#[derive(InputObject)]
+struct Row {
+    count: i32,
+}
+
 struct ThingConnection;
 
 #[Object]
@@ -33,6 +38,9 @@ impl Query {
     }
     async fn named(&self, input: Named) -> String {
         input.name
+    }
+    async fn sum(&self, rows: Vec<Row>) -> i64 {
+        rows.iter().map(|row| i64::from(row.count)).sum()
     }
     async fn ours(&self) -> Result<i32, Fault> {
         Err(Fault::not_found("client", "id"))
@@ -91,6 +99,8 @@ async fn every_error_leaves_with_the_code_of_its_kind() {
         ("query($v:Int!){number(value:$v)}", none(), vec!["BAD_USER_INPUT"], Refused(BadUserInput)),
         ("query($v:Int!){number(value:$v)}", json!({"v": null}), vec!["BAD_USER_INPUT"], Refused(BadUserInput)),
         ("query($v:Int!=4){number(value:$v)}", none(), vec![], Ok),
+        ("{number(value:2147483647)}", none(), vec![], Ok),
+        ("{number(value:2147483648)}", none(), vec!["BAD_USER_INPUT"], Refused(BadUserInput)),
         ("query A{ours} query B{ours}", none(), vec!["BAD_USER_INPUT"], Refused(BadUserInput)),
         ("{named(input:{name:\"ab\"})}", none(), vec!["BAD_USER_INPUT"], Errors),
         ("{ours}", none(), vec!["NOT_FOUND"], Errors),
@@ -105,6 +115,30 @@ async fn every_error_leaves_with_the_code_of_its_kind() {
         let (found, ended) = ask(text, variables).await;
         assert_eq!((found, ended), (codes.into_iter().map(str::to_owned).collect(), finished), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_number_that_no_int_holds_names_its_argument_wherever_it_stands() {
+    let wide = json!(3_000_000_000_i64);
+    for (text, variables, field) in [
+        ("{number(value:-2147483649)}", json!({}), "value"),
+        ("query($v:Int!){number(value:$v)}", json!({ "v": wide }), "value"),
+        ("query($v:Int!=2147483648){number(value:$v)}", json!({}), "value"),
+        ("{...F} fragment F on Query{... on Query{number(value:2147483648)}}", json!({}), "value"),
+        ("{things{nodes{number(value:2147483648)}}}", json!({}), "value"),
+        ("{sum(rows:[{count:1},{count:2147483648}])}", json!({}), "rows.1.count"),
+        ("query($r:[Row!]!){sum(rows:$r)}", json!({ "r": [{ "count": wide }] }), "rows.0.count"),
+        ("query($v:Int!){sum(rows:[{count:$v}])}", json!({ "v": wide }), "rows.0.count"),
+    ] {
+        let request = Request::new(text).variables(Variables::from_json(variables));
+        let (response, finished) = ask_with(Limits::default(), request).await;
+        assert_eq!(finished, Finished::Refused(ErrorCode::BadUserInput), "{text}");
+        let errors = serde_json::to_value(&response.errors).unwrap();
+        assert_eq!(errors[0]["extensions"]["field"], field, "{text}: {errors}");
+        assert!(errors[0]["extensions"]["remedy"].is_string(), "{text}: {errors}");
+    }
+    let (codes, _) = ask("query($r:[Row!]!){sum(rows:$r)}", json!({ "r": [{ "count": 2_147_483_647 }] })).await;
+    assert!(codes.is_empty(), "{codes:?}");
 }
 
 #[tokio::test]

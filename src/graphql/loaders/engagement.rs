@@ -17,7 +17,7 @@ use crate::{
             step::{ChecklistItem, Step},
         },
     },
-    ids::{ClientId, EngagementId, StepId},
+    ids::{ChecklistItemId, ClientId, EngagementId, StepId},
 };
 
 /// Asks for the engagement with this id.
@@ -35,6 +35,10 @@ pub struct StepKey(pub StepId);
 /// Asks for all steps of an engagement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StepsOf(pub EngagementId);
+
+/// Asks for the line of a checklist with this id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ChecklistItemKey(pub ChecklistItemId);
 
 /// Asks for the checklist of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -120,6 +124,17 @@ impl Loader<StepsOf> for Batch {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let found = app::step::of_engagements(&self.app, &self.actor, &ids).await.map_err(Arc::new)?;
         Ok(found.into_iter().map(|(id, steps)| (StepsOf(id), steps.into_iter().map(Into::into).collect())).collect())
+    }
+}
+
+impl Loader<ChecklistItemKey> for Batch {
+    type Value = ChecklistItem;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[ChecklistItemKey]) -> Result<HashMap<ChecklistItemKey, ChecklistItem>, Shared> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let found = app::step::load_items(&self.app, &self.actor, &ids).await.map_err(Arc::new)?;
+        Ok(found.into_iter().map(|item| (ChecklistItemKey(item.id), item.into())).collect())
     }
 }
 

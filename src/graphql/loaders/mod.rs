@@ -37,7 +37,9 @@ pub use challenge::{ChallengeKey, ChallengesOf};
 pub use client::ClientKey;
 pub use contact::{ContactKey, ContactsOf};
 pub use decision::{AnswersOf, DecisionKey, DecisionsAbout, DecisionsOf};
-pub use engagement::{ChecklistOf, EngagementCountOf, EngagementKey, EngagementsOf, PictureOf, StepKey, StepsOf};
+pub use engagement::{
+    ChecklistItemKey, ChecklistOf, EngagementCountOf, EngagementKey, EngagementsOf, PictureOf, StepKey, StepsOf,
+};
 pub use event::EventKey;
 pub use evidence::{EvidenceKey, EvidenceOf, EvidenceOfHolding};
 pub use exception::{ExceptionKey, ExceptionsOf};
@@ -46,7 +48,7 @@ pub use file::FileKey;
 pub use holding::{HoldingCountOf, HoldingKey, HoldingsOf};
 pub use job::{GatesOfPlan, JobCountOf, JobKey, JobsOf, JobsOfStep, PlanKey, TargetCountsOf, TargetsOf};
 pub use process::{ProcessKey, ReviewsOf, VersionKey, VersionsOf};
-pub use recipient_key::RecipientKeysOf;
+pub use recipient_key::{RecipientKeyKey, RecipientKeysOf};
 pub use stakeholder::{StakeholderKey, StakeholdersOf};
 pub use user::UserKey;
 

@@ -40,6 +40,8 @@ pub struct UserUpsertInput {
     /// Whether the person may come in. False ends its access within a minute, whatever its token says.
     #[graphql(default = true)]
     is_active: bool,
+    /// The caller's name for this request, 8 to 128 characters; the same key never enters two people.
+    idempotency_key: String,
 }
 
 impl UserUpsertInput {
@@ -99,7 +101,7 @@ pub struct ApiKeyRevokeInput {
 
 payload! {
     /// The entered or changed person.
-    UserUpsertPayload {
+    once UserUpsertPayload {
         /// The person.
         user: User,
     }
@@ -141,8 +143,9 @@ impl AccessMutation {
         #[graphql(desc = "What is known of the person.")] input: UserUpsertInput,
     ) -> Nullable<UserUpsertPayload> {
         let done = async {
-            let user = app::user::upsert(ctx.app(), ctx.actor()?, input.parse()?).await?;
-            Ok(UserUpsertPayload::done(User(user)))
+            let once = once("userUpsert", &input.idempotency_key, &input)?;
+            let done = app::user::upsert(ctx.app(), ctx.actor()?, input.parse()?, once).await?;
+            Ok(UserUpsertPayload::done(done.is_replayed, User(done.made)))
         };
         settle(done.await)
     }

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Subscription};
 use async_trait::async_trait;
-use futures_util::{Stream, TryStreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt};
 
 use crate::{
     app::{self, App},
@@ -12,6 +12,7 @@ use crate::{
     graphql::{
         context::Caller,
         extensions::Resume,
+        payload::Nullable,
         types::event::{Event, EventFilter, cursor},
     },
     stream::{Source, Tap},
@@ -31,7 +32,7 @@ impl EventSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "Which events.")] filter: Option<EventFilter>,
         #[graphql(desc = "Go on after the event with this cursor.")] after: Option<String>,
-    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<Event>> + use<>> {
+    ) -> async_graphql::Result<impl Stream<Item = Nullable<Event>> + use<>> {
         let actor = ctx.actor()?;
         actor.require(Permission::Events)?;
         let filter = filter.unwrap_or_default().parse()?;
@@ -50,7 +51,7 @@ impl EventSubscription {
             resume.reached(event.cursor().to_string());
             Event(event)
         });
-        Ok(events.map_err(|error: Error| error.into()))
+        Ok(events.map(|event: Result<Event>| Some(event.map_err(Into::into))))
     }
 }
 

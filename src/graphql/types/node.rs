@@ -1,7 +1,7 @@
 //! Everything that can be asked for by its id alone.
 //!
-//! Deliberately absent: what is only a part of something else (a line of a checklist, a target of a job) and what
-//! guards access (keys). To add a noun, give it a variant here and a line in [`find`]; its `id` must be visible here.
+//! Deliberately absent: what is only a part of something else and never changed by its own id (a target of a job), and
+//! what guards access (api keys). To add a noun, give it a variant here and a line in [`find`]; its `id` must be visible here.
 
 use async_graphql::{Context, ContextSelectionSet, ID, Interface, OutputType, Positioned, ServerResult, Value};
 use async_graphql::{parser::types::Field, registry::Registry};
@@ -12,9 +12,9 @@ use crate::{
         context::Caller,
         id,
         loaders::{
-            AgreementKey, CertificateKey, ChallengeKey, ClientKey, ContactKey, DecisionKey, EngagementKey, EventKey,
-            EvidenceKey, ExceptionKey, FactKey, FileKey, HoldingKey, JobKey, PlanKey, ProcessKey, StakeholderKey,
-            StepKey, UserKey, VersionKey, load,
+            AgreementKey, CertificateKey, ChallengeKey, ChecklistItemKey, ClientKey, ContactKey, DecisionKey,
+            EngagementKey, EventKey, EvidenceKey, ExceptionKey, FactKey, FileKey, HoldingKey, JobKey, PlanKey,
+            ProcessKey, RecipientKeyKey, StakeholderKey, StepKey, UserKey, VersionKey, load,
         },
         types::{
             agreement::{Agreement, ServiceAgreement, SlaAgreement, SowAgreement, TerminationNotice},
@@ -33,15 +33,16 @@ use crate::{
             job::Job,
             job_plan::JobPlan,
             process::{Process, ProcessVersion},
+            recipient_key::RecipientKey,
             stakeholder::Stakeholder,
-            step::Step,
+            step::{ChecklistItem, Step},
             user::User,
         },
     },
     ids::{
-        self, AgreementId, CertificateId, ChallengeId, ClientId, ContactId, DecisionId, EngagementId, EventId,
-        EvidenceId, ExceptionId, FactId, FileId, HoldingId, JobId, JobPlanId, ProcessId, ProcessVersionId,
-        StakeholderId, StepId, UserId,
+        self, AgreementId, CertificateId, ChallengeId, ChecklistItemId, ClientId, ContactId, DecisionId, EngagementId,
+        EventId, EvidenceId, ExceptionId, FactId, FileId, HoldingId, JobId, JobPlanId, ProcessId, ProcessVersionId,
+        RecipientKeyId, StakeholderId, StepId, UserId,
     },
 };
 
@@ -74,6 +75,8 @@ pub enum Node {
     Challenge(Challenge),
     /// A piece of an engagement.
     Step(Step),
+    /// A line of a step's checklist.
+    ChecklistItem(ChecklistItem),
     /// A document as proof.
     FileEvidence(FileEvidence),
     /// A picture as proof.
@@ -110,6 +113,8 @@ pub enum Node {
     ConfigHolding(ConfigHolding),
     /// Data in the provider's hands.
     DataHolding(DataHolding),
+    /// A key to which a client's data is encrypted.
+    RecipientKey(RecipientKey),
     /// What a job would do.
     JobPlan(JobPlan),
     /// Work that takes its time.
@@ -162,6 +167,7 @@ pub(in crate::graphql) async fn find(ctx: &Context<'_>, id: &ID) -> async_graphq
         AgreementId: Agreement, AgreementKey;
         CertificateId: Certificate, CertificateKey;
         ChallengeId: Challenge, ChallengeKey;
+        ChecklistItemId: Step, ChecklistItemKey;
         ClientId: Client, ClientKey;
         ContactId: Contact, ContactKey;
         DecisionId: Decision, DecisionKey;
@@ -176,6 +182,7 @@ pub(in crate::graphql) async fn find(ctx: &Context<'_>, id: &ID) -> async_graphq
         JobPlanId: Plan, PlanKey;
         ProcessId: Process, ProcessKey;
         ProcessVersionId: Process, VersionKey;
+        RecipientKeyId: RecipientKey, RecipientKeyKey;
         StakeholderId: Stakeholder, StakeholderKey;
         StepId: Step, StepKey;
         UserId: User, UserKey;

@@ -11,7 +11,8 @@ use crate::{
 #[derive(Clone, Debug, SimpleObject)]
 pub struct RecipientKey {
     /// Opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub(super) id: ID,
     /// Whether it may be used.
     state: RecipientKeyState,
     /// The public key, an age X25519 recipient.

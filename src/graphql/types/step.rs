@@ -252,7 +252,8 @@ impl StepFilter {
 #[derive(Clone, Debug, SimpleObject)]
 pub struct ChecklistItem {
     /// Opaque id.
-    id: ID,
+    #[graphql(owned)]
+    pub(super) id: ID,
     /// The line's name within its step, the same in every engagement.
     key: String,
     /// What has to be done.

@@ -75,6 +75,19 @@ pub(crate) async fn of_steps(
     Ok(lists)
 }
 
+/// Those of `ids` that are in scope, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn load_many(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    ids: &[ChecklistItemId],
+) -> Result<Vec<ChecklistItem>> {
+    let ids = ids.iter().map(|id| id.uuid());
+    scoped(scope).filter(Column::Id.is_in(ids)).all(db).await?.into_iter().map(domain).collect()
+}
+
 /// The item, locked until the transaction ends.
 ///
 /// # Errors

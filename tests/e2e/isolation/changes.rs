@@ -39,6 +39,13 @@ impl Case {
         format!("{prefix}_01h455vb4pex5vsknk084sn02q")
     }
 
+    /// The id of one's own that stands where the other client's would be sent, when it names what is changed.
+    pub(crate) fn named(&self) -> Option<String> {
+        let is_subject = self.field.ends_with("/id");
+        let id = self.input.pointer(self.field).and_then(Value::as_str).filter(|_| is_subject)?;
+        Some(id.to_owned())
+    }
+
     /// The mutation, asked for everything it may complain of.
     pub(crate) fn document(&self) -> String {
         let (first, rest) = self.mutation.split_at(1);
@@ -231,8 +238,7 @@ pub(crate) fn cases(app: &TestApp, world: &World) -> Vec<Case> {
     let verdict = json!({ "jobId": mine("job"), "manifestDigest": "0".repeat(64), "verdict": "ACCEPTED" });
     add("dataReturnAcknowledge", verdict, &[("/jobId", "job")]);
 
-    let person =
-        json!({ "subject": "issuer#new", "name": "New", "roles": ["CLIENT_CONTACT"], "clientId": mine("client") });
+    let person = json!({ "subject": "issuer#new", "name": "New", "roles": ["CLIENT_CONTACT"], "clientId": mine("client"), "idempotencyKey": once });
     add("userUpsert", person, &[("/clientId", "client")]);
     add(
         "apiKeyCreate",

@@ -112,7 +112,7 @@ async fn place(app: &TestApp, house: &House, slug: &'static str) -> Place {
         );
     }
     let admin = app.staff(Role::Admin);
-    let person = json!({ "subject": format!("issuer#{slug}"), "name": format!("{slug} person"), "roles": ["CLIENT_CONTACT"], "clientId": client });
+    let person = json!({ "subject": format!("issuer#{slug}"), "name": format!("{slug} person"), "roles": ["CLIENT_CONTACT"], "clientId": client, "idempotencyKey": flow::key(app) });
     let upsert =
         "mutation($input: UserUpsertInput!) { userUpsert(input: $input) { user { id } userErrors { message path } } }";
     ids.insert("user", text(&done(sent(app, &admin, upsert, person).await)["user"]["id"]));

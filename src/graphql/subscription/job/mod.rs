@@ -18,6 +18,7 @@ use crate::{
         context::Caller,
         extensions::Resume,
         id,
+        payload::Nullable,
         types::{
             event::cursor,
             job_event::{JobEvent, TOLD},
@@ -46,7 +47,7 @@ impl JobSubscription {
         #[graphql(desc = "Only jobs of this client.")] client_id: Option<ID>,
         #[graphql(desc = "Only jobs of these kinds.")] kinds: Option<Vec<JobKind>>,
         #[graphql(desc = "Go on after the event with this cursor.")] after: Option<String>,
-    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<JobEvent>> + use<>> {
+    ) -> async_graphql::Result<impl Stream<Item = Nullable<JobEvent>> + use<>> {
         let actor = ctx.actor()?.clone();
         actor.require(Permission::JobEvents)?;
         let job = job_id.as_ref().map(|job| id::get::<JobId>(job, "job", "jobId")).transpose()?;
@@ -87,7 +88,7 @@ impl JobSubscription {
             resume.reached(event.cursor.to_string());
             event
         });
-        Ok(told.map_err(|error: Error| error.into()))
+        Ok(told.map(|event: Told| Some(event.map_err(Into::into))))
     }
 }
 
