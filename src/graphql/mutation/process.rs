@@ -129,6 +129,8 @@ payload! {
 #[Object]
 impl ProcessMutation {
     /// Enters a process with its first draft.
+    /// Example: `mutation($content: JSONObject!) { processDraft(input: { content: $content, idempotencyKey:
+    /// "draft-0001" }) { processVersion { id findings { path message } } userErrors { message } } }`.
     async fn process_draft(
         &self,
         ctx: &Context<'_>,
@@ -144,6 +146,8 @@ impl ProcessMutation {
     }
 
     /// Changes what a draft says.
+    /// Example: `mutation($content: JSONObject!) { processUpdateDraft(input: { id: "prv_…", expectedRevision: 1,
+    /// content: $content }) { processVersion { findings { path message } } userErrors { message } } }`.
     async fn process_update_draft(
         &self,
         ctx: &Context<'_>,
@@ -159,6 +163,8 @@ impl ProcessMutation {
     }
 
     /// Puts a draft up for approval by somebody who did not prepare it.
+    /// Example: `mutation { processSubmit(input: { id: "prv_…", expectedRevision: 2 }) { processVersion { state }
+    /// decision { id } userErrors { message } } }`.
     async fn process_submit(
         &self,
         ctx: &Context<'_>,
@@ -174,6 +180,8 @@ impl ProcessMutation {
     }
 
     /// Records that a person looked at an approved version. Nothing is revised by it.
+    /// Example: `mutation { processReview(input: { id: "prv_…", verdict: REVISE, notes: "Two steps became one.",
+    /// idempotencyKey: "review-2027" }) { processVersion { reviews { verdict } } userErrors { message } } }`.
     async fn process_review(
         &self,
         ctx: &Context<'_>,
@@ -190,6 +198,8 @@ impl ProcessMutation {
     }
 
     /// Copies an approved version into a new draft, after a review asked for it: the only way to revise.
+    /// Example: `mutation { processDuplicate(input: { id: "prv_…", idempotencyKey: "revise-2027" }) { processVersion {
+    /// id number } userErrors { message } } }`.
     async fn process_duplicate(
         &self,
         ctx: &Context<'_>,

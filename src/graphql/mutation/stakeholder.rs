@@ -103,6 +103,8 @@ payload! {
 #[Object]
 impl StakeholderMutation {
     /// Names a stakeholder of an engagement, or changes one.
+    /// Example: `mutation { stakeholderUpsert(input: { engagementId: "eng_…", name: "Technicians", responsibilities:
+    /// "Remove agents.", idempotencyKey: "tech-0001" }) { stakeholder { id } userErrors { message } } }`.
     async fn stakeholder_upsert(
         &self,
         ctx: &Context<'_>,
