@@ -14,7 +14,7 @@ use async_graphql::{
 use futures_util::StreamExt;
 use gangway::{
     auth::permission::{Surface, TABLE},
-    graphql,
+    graphql::{self, error::ErrorCode, extensions::guarded, guard::Limits},
 };
 
 fn committed() -> String {
@@ -90,6 +90,17 @@ async fn invalid(document: &str) -> Vec<ServerError> {
     answer.errors.into_iter().filter(|error| error.path.is_empty()).collect()
 }
 
+/// Why `document` is too much for one request, if it is.
+async fn excess(document: &str) -> Option<String> {
+    let schema = guarded(graphql::builder(), Limits::default()).extension(ValidateOnly).finish();
+    let answer = schema.execute_stream(Request::new(document)).next().await.unwrap();
+    let is_excess = |error: &ServerError| {
+        let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+        code == Some(&async_graphql::Value::from(ErrorCode::QueryTooComplex.as_str()))
+    };
+    answer.errors.into_iter().find(is_excess).map(|error| error.message)
+}
+
 fn examples() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples");
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -104,6 +115,7 @@ async fn every_example_is_valid_and_says_what_it_is_for() {
         assert!(example.starts_with("# "), "{path} begins with a comment that says what it is for");
         let invalid = invalid(&example).await;
         assert!(invalid.is_empty(), "{path}: {invalid:?}");
+        assert_eq!(excess(&example).await, None, "{path}");
     }
 }
 

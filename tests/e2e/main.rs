@@ -24,6 +24,7 @@ mod limits;
 mod log;
 mod node;
 mod process;
+mod process_document;
 mod published_keys;
 mod recipient_key;
 mod stakeholder;

@@ -50,6 +50,13 @@ pub struct StakeholderRaciInput {
     raci: Raci,
 }
 
+impl StakeholderRaciInput {
+    /// The step's key, and the letter.
+    pub(in crate::graphql) fn into_pair(self) -> (String, Raci) {
+        (self.step_key, self.raci)
+    }
+}
+
 impl StakeholderUpsertInput {
     fn existing(&self) -> Result<Option<(StakeholderId, i32)>> {
         let missing = |message: &str, remedy: &str| -> Error {
