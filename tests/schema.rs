@@ -1,16 +1,20 @@
 //! The committed schema is the built one, every part of it says what it is, and nothing is written twice.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
 use async_graphql::{
-    Request, Response,
+    Positioned, Request, Response, ServerError,
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute},
+    parser::{
+        parse_query, parse_schema,
+        types::{FieldDefinition, OperationType, Selection, TypeKind, TypeSystemDefinition},
+    },
 };
 use futures_util::StreamExt;
 use gangway::{
     auth::permission::{Surface, TABLE},
-    graphql,
+    graphql::{self, error::ErrorCode, extensions::guarded, guard::Limits},
 };
 
 fn committed() -> String {
@@ -149,6 +153,25 @@ impl Extension for ValidateOnly {
     }
 }
 
+/// What validation has against `document`. A valid subscription reaches its resolver, which asks who is there; what is
+/// wrong with a document itself has no path.
+async fn invalid(document: &str) -> Vec<ServerError> {
+    let schema = graphql::builder().extension(ValidateOnly).finish();
+    let answer = schema.execute_stream(Request::new(document)).next().await.unwrap();
+    answer.errors.into_iter().filter(|error| error.path.is_empty()).collect()
+}
+
+/// Why `document` is too much for one request, if it is.
+async fn excess(document: &str) -> Option<String> {
+    let schema = guarded(graphql::builder(), Limits::default()).extension(ValidateOnly).finish();
+    let answer = schema.execute_stream(Request::new(document)).next().await.unwrap();
+    let is_excess = |error: &ServerError| {
+        let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+        code == Some(&async_graphql::Value::from(ErrorCode::QueryTooComplex.as_str()))
+    };
+    answer.errors.into_iter().find(is_excess).map(|error| error.message)
+}
+
 fn examples() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples");
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -158,13 +181,53 @@ fn examples() -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn every_example_is_valid_and_says_what_it_is_for() {
-    let schema = graphql::builder().extension(ValidateOnly).finish();
     assert!(examples().len() > 30);
     for (path, example) in examples() {
         assert!(example.starts_with("# "), "{path} begins with a comment that says what it is for");
-        let answer = schema.execute_stream(Request::new(&example)).next().await.unwrap();
-        // A valid subscription reaches its resolver, which asks who is there; a document that is not valid has no path.
-        let invalid: Vec<_> = answer.errors.iter().filter(|error| error.path.is_empty()).collect();
+        let invalid = invalid(&example).await;
         assert!(invalid.is_empty(), "{path}: {invalid:?}");
+        assert_eq!(excess(&example).await, None, "{path}");
+    }
+}
+
+/// The fields of a root type with their descriptions.
+fn root_fields(root: &str) -> Vec<(String, String)> {
+    let document = parse_schema(graphql::sdl()).unwrap();
+    let of_root = document.definitions.into_iter().find_map(|definition| match definition {
+        TypeSystemDefinition::Type(Positioned { node, .. }) if node.name.node == root => Some(node.kind),
+        _ => None,
+    });
+    let Some(TypeKind::Object(object)) = of_root else { panic!("{root} is no object") };
+    let described = |field: FieldDefinition| (field.name.node.to_string(), field.description.unwrap().node);
+    object.fields.into_iter().map(|field| described(field.node)).collect()
+}
+
+/// The one field that `example`, an operation of this type, asks for.
+fn asked(example: &str, root: OperationType) -> Option<String> {
+    let document = parse_query(example).ok()?;
+    let (_, operation) = document.operations.iter().next()?;
+    match operation.node.selection_set.node.items.as_slice() {
+        [Positioned { node: Selection::Field(field), .. }] if operation.node.ty == root => {
+            Some(field.node.name.node.to_string())
+        }
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn every_root_field_has_an_example_that_is_valid_as_it_stands() {
+    for (root, operation) in [
+        ("Query", OperationType::Query),
+        ("Mutation", OperationType::Mutation),
+        ("Subscription", OperationType::Subscription),
+    ] {
+        for (field, description) in root_fields(root) {
+            let example = description.split_once("Example:").and_then(|(_, rest)| rest.split('`').nth(1));
+            let example = example.unwrap_or_else(|| panic!("{root}.{field} has no example"));
+            assert_eq!(asked(example, operation).as_deref(), Some(field.as_str()), "{example}");
+            let invalid = invalid(example).await;
+            assert!(invalid.is_empty(), "{root}.{field}: {invalid:?}");
+            assert!(root != "Mutation" || example.contains("userErrors"), "{example} looks away from what went wrong");
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     Cluster, REST,
     support::{
         lab::{self, Args, End},
-        process::{Plan, WorkerProcess},
+        process::{Plan, Process},
         stack::Stack,
     },
     turn,
@@ -76,10 +76,10 @@ async fn a_process_that_looks_for_itself_is_killed_and_starts_again_at_once() {
 
 async fn dies_and_starts_again(stack: &Stack) {
     stack.order(10, &work(800)).await;
-    let victim = WorkerProcess::start(&stack.plan);
+    let victim = Process::worker(&stack.plan);
     stack.runs(3).await;
     victim.kill();
-    let _successor = WorkerProcess::start(&stack.plan);
+    let _successor = Process::worker(&stack.plan);
     stack.all_over(REST).await;
     assert_eq!(stack.states().await.get("SUCCEEDED"), Some(&10));
     stack.assert_consistent().await;
@@ -149,7 +149,7 @@ async fn a_process_that_is_killed_between_the_commit_and_the_hint_loses_no_job()
     stack.all_over(REST).await;
     let orders = Plan { order: Some(work(0)), ..stack.plan.clone() };
     for _ in 0..3 {
-        let status = WorkerProcess::start(&orders).wait(REST).await;
+        let status = Process::worker(&orders).wait(REST).await;
         assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "it died where it would have told");
     }
     stack.all_over(REST).await;

@@ -6,7 +6,7 @@ use crate::{
     Cluster, REST,
     support::{
         lab::{self, Args},
-        process::WorkerProcess,
+        process::Process,
         stack::Stack,
     },
     turn,
@@ -74,7 +74,7 @@ async fn two_thousand_five_hundred_jobs_are_due_at_once_in_the_embedded_process(
     let _turn = turn().await;
     let stack = Stack::embedded().await;
     stack.order_many(2_500, &Args::default()).await;
-    let _worker = WorkerProcess::start(&stack.plan);
+    let _worker = Process::worker(&stack.plan);
     let none_left = async || match stack.left().await {
         0 => Ok(()),
         left => Err(left),

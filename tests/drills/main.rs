@@ -7,6 +7,7 @@
 
 mod support;
 
+mod callers;
 mod crashes;
 mod crowds;
 mod outages;
@@ -16,7 +17,7 @@ mod stops;
 use std::time::Duration;
 
 use support::{
-    process::{Plan, WorkerProcess},
+    process::{Plan, Process},
     service::Redis,
     stack::{OwnDatabase, Stack},
 };
@@ -57,13 +58,13 @@ impl Cluster {
         Self { stack, redis, _database: database, _turn: turn }
     }
 
-    fn worker(&self) -> WorkerProcess {
-        WorkerProcess::start(&self.stack.plan)
+    fn worker(&self) -> Process {
+        Process::worker(&self.stack.plan)
     }
 
-    fn worker_with(&self, change: impl FnOnce(&mut Plan)) -> WorkerProcess {
+    fn worker_with(&self, change: impl FnOnce(&mut Plan)) -> Process {
         let mut plan = self.stack.plan.clone();
         change(&mut plan);
-        WorkerProcess::start(&plan)
+        Process::worker(&plan)
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     Cluster, REST,
     support::{
         lab::{self, Args},
-        process::WorkerProcess,
+        process::Process,
         service::{Postgres, Redis},
         stack::Stack,
     },
@@ -63,7 +63,7 @@ async fn postgres_is_cut_off_and_comes_back() {
     let _turn = turn().await;
     let (postgres, redis) = (Postgres::start(), Redis::start());
     let stack = Stack::cluster(postgres.url(), redis.url()).await;
-    let (_one, _two) = (WorkerProcess::start(&stack.plan), WorkerProcess::start(&stack.plan));
+    let (_one, _two) = (Process::worker(&stack.plan), Process::worker(&stack.plan));
     stack.order(16, &work(1_500)).await;
     stack.runs(8).await;
     postgres.stop_immediately();

@@ -1,13 +1,8 @@
-//! A worker that dies in the middle of a data return.
+//! A worker that dies, or stands still, in the middle of a data return.
 
-use std::{
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, time::SystemTime};
 
-use age::{secrecy::ExposeSecret, x25519::Identity};
+use age::x25519::Identity;
 use gangway::{
     app::{
         data_return::{Args, TargetDetails},
@@ -20,14 +15,14 @@ use gangway::{
     },
     ids::{ActorId, ClientId, EngagementId, HoldingId, JobId},
 };
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rustix::process::Signal;
 use sea_orm::{EntityTrait, IntoActiveModel};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     Cluster, REST,
-    support::{process::WorkerProcess, stack::Stack},
+    support::{package, process::Process, stack::Stack},
     turn,
 };
 
@@ -46,7 +41,7 @@ struct Data {
 impl Data {
     async fn of(stack: &mut Stack) -> Self {
         let home = tempfile::tempdir().unwrap();
-        fill(&home.path().join("source/files"));
+        package::fill(&home.path().join("source/files"), FILES, FILE_BYTES);
         stack.plan.data = Some(home.path().to_owned());
         let (client, holding, identity) = (Uuid::now_v7(), Uuid::now_v7(), Identity::generate());
         enter(stack, client, holding).await;
@@ -89,54 +84,32 @@ impl Data {
     }
 
     /// The objects of the package that lie at the destination, by name, with the instant they were written.
-    fn parts(&self, job: JobId) -> Vec<(PathBuf, std::time::SystemTime)> {
-        let folder = self.home.path().join("returns/acme").join(job.to_string());
-        let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-        let mut parts: Vec<_> = entries
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "age"))
-            .map(|path| (path.clone(), fs::metadata(&path).unwrap().modified().unwrap()))
-            .collect();
-        parts.sort();
-        parts
+    fn parts(&self, job: JobId) -> Vec<Written> {
+        package::parts(&self.folder(job)).into_iter().map(written).collect()
+    }
+
+    /// Those of them that its list names.
+    fn listed(&self, job: JobId) -> Vec<Written> {
+        package::listed(&self.folder(job)).into_iter().map(written).collect()
+    }
+
+    fn folder(&self, job: JobId) -> PathBuf {
+        self.home.path().join("returns/acme").join(job.to_string())
     }
 
     /// Unpacks and has the bag judged by tools that are not ours.
     fn assert_whole(&self, job: JobId) {
-        let (key, into) = (self.home.path().join("key.txt"), self.home.path().join("opened"));
-        writeln!(fs::File::create(&key).unwrap(), "{}", self.identity.to_string().expose_secret()).unwrap();
-        fs::create_dir(&into).unwrap();
-        let parts: Vec<_> = self.parts(job).iter().map(|(path, _)| path.display().to_string()).collect();
-        let script = format!(
-            "set -eu; for part in {}; do age -d -i '{}' \"$part\"; done | zstd -dc | tar -x -C '{}'",
-            parts.join(" "),
-            key.display(),
-            into.display()
-        );
-        run("sh", &["-c", &script]);
-        let bag = fs::read_dir(&into).unwrap().next().unwrap().unwrap().path();
-        run("bagit.py", &["--validate", bag.to_str().unwrap()]);
-        for number in 0..FILES {
-            let name = format!("{number}.bin");
-            let original = fs::read(self.home.path().join("source/files").join(&name)).unwrap();
-            assert!(fs::read(bag.join("data/files").join(&name)).unwrap() == original, "{name}");
-        }
+        let bag = package::open(&package::listed(&self.folder(job)), &self.identity, self.home.path());
+        package::assert_same(&bag, &self.home.path().join("source/files"));
     }
 }
 
-fn run(program: &str, arguments: &[&str]) {
-    let output = Command::new(program).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-}
+/// A file, and when it was last written.
+type Written = (PathBuf, SystemTime);
 
-/// Files that do not compress.
-fn fill(folder: &Path) {
-    fs::create_dir_all(folder).unwrap();
-    let (mut random, mut bytes) = (StdRng::seed_from_u64(7), vec![0; FILE_BYTES]);
-    for number in 0..FILES {
-        random.fill_bytes(&mut bytes);
-        fs::write(folder.join(format!("{number}.bin")), &bytes).unwrap();
-    }
+fn written(path: PathBuf) -> Written {
+    let at = fs::metadata(&path).unwrap().modified().unwrap();
+    (path, at)
 }
 
 async fn enter(stack: &Stack, client: Uuid, holding: Uuid) {
@@ -200,11 +173,8 @@ async fn confirm(stack: &Stack, client: Uuid, recipient: &str) {
     entity::recipient_key::Entity::insert(row.into_active_model()).exec_without_returning(db).await.unwrap();
 }
 
-/// Kills the worker once two parts are counted; its successor goes on behind them.
-async fn dies_in_the_middle(stack: &mut Stack) {
-    let data = Data::of(stack).await;
-    let job = data.order(stack).await;
-    let victim = WorkerProcess::start(&stack.plan);
+/// Waits until two parts of the package count.
+async fn two_parts(stack: &Stack, job: JobId) {
     stack
         .until("two parts are counted", REST, async || {
             let checkpoint = stack.row(job).await.checkpoint;
@@ -212,10 +182,18 @@ async fn dies_in_the_middle(stack: &mut Stack) {
             if parts >= Some(2) { Ok(()) } else { Err(parts) }
         })
         .await;
+}
+
+/// Kills the worker once two parts are counted; its successor goes on behind them.
+async fn dies_in_the_middle(stack: &mut Stack) {
+    let data = Data::of(stack).await;
+    let job = data.order(stack).await;
+    let victim = Process::worker(&stack.plan);
+    two_parts(stack, job).await;
     victim.kill();
     let before = data.parts(job);
     assert!((2..FILES).contains(&(before.len() as u64)), "killed in the middle: {}", before.len());
-    let _successor = WorkerProcess::start(&stack.plan);
+    let _successor = Process::worker(&stack.plan);
     stack.all_over(REST * 2).await;
     let row = stack.row(job).await;
     assert_eq!((row.state.as_str(), row.fence), ("SUCCEEDED", 2), "{:?}", row.error);
@@ -237,4 +215,48 @@ async fn a_return_whose_worker_is_killed_goes_on_where_it_was() {
 async fn a_return_of_the_embedded_process_goes_on_where_it_was() {
     let _turn = turn().await;
     dies_in_the_middle(&mut Stack::embedded().await).await;
+}
+
+/// What is written down of `job`: its row, its events, and the receipts of everybody.
+async fn recorded(stack: &Stack, job: JobId) -> (entity::job::Model, Vec<String>, Vec<entity::certificate::Model>) {
+    let receipts = entity::certificate::Entity::find().all(stack.app.db().read()).await.unwrap();
+    (stack.row(job).await, stack.story(job).await, receipts)
+}
+
+/// Stops the worker for longer than its lease once two parts are counted; it wakes when its successor is done.
+async fn wakes_when_it_is_over(stack: &mut Stack) {
+    let data = Data::of(stack).await;
+    let job = data.order(stack).await;
+    let sleeper = Process::worker(&stack.plan);
+    two_parts(stack, job).await;
+    sleeper.signal(Signal::STOP);
+    assert_eq!(stack.row(job).await.state, "RUNNING", "stopped in the middle");
+    let _successor = Process::worker(&stack.plan);
+    stack.all_over(REST * 2).await;
+    let (before, parts) = (recorded(stack, job).await, data.listed(job));
+    let (row, story, receipts) = &before;
+    assert_eq!((row.state.as_str(), row.fence, row.attempt), ("SUCCEEDED", 2, 1), "{:?}", row.error);
+    let told = ["job.queued", "job.started", "job.rescued", "job.started", "data_return.delivered", "job.succeeded"];
+    assert_eq!(*story, told);
+    assert_eq!(receipts.iter().map(|receipt| receipt.job_id).collect::<Vec<_>>(), [Some(job.uuid())]);
+    sleeper.signal(Signal::CONT);
+    // Asked to end, it ends when nothing of its run is left that could still write.
+    sleeper.signal(Signal::TERM);
+    assert!(sleeper.wait(REST).await.success());
+    assert_eq!(recorded(stack, job).await, before, "the late worker records nothing");
+    assert_eq!(data.listed(job), parts, "the late worker writes over nothing");
+    data.assert_whole(job);
+    stack.assert_consistent().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_return_whose_worker_wakes_after_its_lease_is_delivered_once() {
+    let mut cluster = Cluster::start().await;
+    wakes_when_it_is_over(&mut cluster.stack).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_return_whose_worker_wakes_after_its_lease_is_delivered_once_on_one_file() {
+    let _turn = turn().await;
+    wakes_when_it_is_over(&mut Stack::polling(None).await).await;
 }

@@ -8,7 +8,7 @@ use crate::{
     Cluster, REST,
     support::{
         lab::{self, Args},
-        process::WorkerProcess,
+        process::Process,
         stack::Stack,
     },
     turn,
@@ -57,7 +57,7 @@ async fn sigterm_stops_the_embedded_process_as_well() {
     let _turn = turn().await;
     let stack = Stack::embedded().await;
     stack.order(4, &Args { ms: 2_500, ..Args::default() }).await;
-    let worker = WorkerProcess::start(&stack.plan);
+    let worker = Process::worker(&stack.plan);
     stack.runs(4).await;
     worker.signal(Signal::TERM);
     assert!(worker.wait(Duration::from_secs(15)).await.success());

@@ -25,6 +25,7 @@ mod log;
 mod node;
 mod once;
 mod process;
+mod process_document;
 mod published_keys;
 mod recipient_key;
 mod stakeholder;

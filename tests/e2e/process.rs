@@ -207,11 +207,11 @@ on_both_stacks! {
             assert!(refused["userErrors"][0]["remedy"].is_string());
         }
         let cases = [
-            (json!({ "depends_on": ["nothing"] }), "content.steps.0.dependsOn"),
-            (json!({ "depends_on": ["only"] }), "content.steps"),
-            (json!({ "title": " " }), "content.steps.0.title"),
-            (json!({ "gates": [{ "gate": "STEPS_DONE", "when": "START", "keys": ["only"] }] }), "content.steps.0.gates.0"),
-            (json!({ "checklist": [{ "key": "a", "text": "x" }, { "key": "a", "text": "y" }] }), "content.steps.0.checklist.1.key"),
+            (json!({ "depends_on": ["nothing"] }), "document.steps.0.dependsOn"),
+            (json!({ "depends_on": ["only"] }), "document.steps"),
+            (json!({ "title": " " }), "document.steps.0.title"),
+            (json!({ "gates": [{ "gate": "STEPS_DONE", "when": "START", "keys": ["only"] }] }), "document.steps.0.gates.0"),
+            (json!({ "checklist": [{ "key": "a", "text": "x" }, { "key": "a", "text": "y" }] }), "document.steps.0.checklist.1.key"),
         ];
         for (number, (step, path)) in (701..).zip(cases) {
             let draft = desk.draft(&app, document(&format!("T-ONB-{number}"), &[template("only", step)])).await;
@@ -225,7 +225,7 @@ on_both_stacks! {
         automatic["review"]["auto_revise"] = json!(true);
         let draft = desk.draft(&app, automatic).await;
         let refused = desk.send(&app, SUBMIT, json!({ "id": draft["id"], "expectedRevision": 1 })).await;
-        assert_eq!(refusal(&refused), ("BAD_USER_INPUT", "content.review.autoRevise".to_owned()), "no version revises itself");
+        assert_eq!(refusal(&refused), ("BAD_USER_INPUT", "document.review.autoRevise".to_owned()), "no version revises itself");
     }
 
     async fn numbers_keys_and_revisions_guard_against_doubles(app) {

@@ -47,7 +47,7 @@ pub async fn submit(
     let findings = version.content.check();
     if let Some(first) = findings.first() {
         let remedy = format!("Change the draft with `processUpdateDraft`; {} places need it.", findings.len());
-        return Err(Violation::new(format!("content.{}", first.path), &first.message).remedy(remedy).into());
+        return Err(Violation::new(format!("document.{}", first.path), &first.message).remedy(remedy).into());
     }
     save(&mut deed, &mut version).await?;
     let question = format!("Shall version {} of {} stand?", version.number, version.content.document_number);

@@ -125,8 +125,8 @@ fn keep_identity(before: &Content, after: &Content) -> Result<()> {
         let violation = || Violation::new(field, "This is the same in every version of a process.");
         if is_kept { Ok(()) } else { Err(violation().remedy("Draft another process with `processDraft`.")) }
     };
-    keep("content.documentNumber", before.document_number == after.document_number)?;
-    Ok(keep("content.kind", before.kind == after.kind)?)
+    keep("documentNumber", before.document_number == after.document_number)?;
+    Ok(keep("kind", before.kind == after.kind)?)
 }
 
 pub(super) fn new_version(

@@ -137,6 +137,8 @@ payload! {
 #[Object]
 impl AccessMutation {
     /// Enters a person before the first sign-in, changes one, or ends its access.
+    /// Example: `mutation { userUpsert(input: { subject: "tess", name: "Tess Lindqvist", roles: [TECHNICIAN] }) { user
+    /// { id } userErrors { message } } }`.
     async fn user_upsert(
         &self,
         ctx: &Context<'_>,
@@ -151,6 +153,8 @@ impl AccessMutation {
     }
 
     /// Makes an api key. Its secret is in this answer and nowhere else.
+    /// Example: `mutation { apiKeyCreate(input: { name: "PSA bridge", roles: [INTEGRATION], idempotencyKey:
+    /// "psa-bridge-1" }) { apiKey { id hint } secret userErrors { message } } }`.
     async fn api_key_create(
         &self,
         ctx: &Context<'_>,
@@ -170,6 +174,7 @@ impl AccessMutation {
     }
 
     /// Ends an api key for good, within a minute.
+    /// Example: `mutation { apiKeyRevoke(input: { id: "key_…" }) { apiKey { revokedAt } userErrors { message } } }`.
     async fn api_key_revoke(
         &self,
         ctx: &Context<'_>,

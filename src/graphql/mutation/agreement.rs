@@ -351,6 +351,9 @@ payload! {
 #[Object]
 impl AgreementMutation {
     /// Records what was agreed with a client, as a draft.
+    /// Example: `mutation { agreementRecord(input: { clientId: "cli_…", title: "Managed services", details: {
+    /// serviceAgreement: { noticeDays: 30 } }, idempotencyKey: "msa-2026-001" }) { agreement { id state } userErrors {
+    /// message } } }`.
     async fn agreement_record(
         &self,
         ctx: &Context<'_>,
@@ -365,6 +368,8 @@ impl AgreementMutation {
     }
 
     /// Puts an agreement in force: records who signed it for the client, when and how.
+    /// Example: `mutation { agreementSign(input: { id: "agr_…", expectedRevision: 1, name: "Nora Pine", signedOn:
+    /// "2026-11-02", method: ELECTRONIC }) { agreement { state } userErrors { message } } }`.
     async fn agreement_sign(
         &self,
         ctx: &Context<'_>,
@@ -378,6 +383,9 @@ impl AgreementMutation {
     }
 
     /// Records that notice was given, and the client's last day of service. An earlier notice ends.
+    /// Example: `mutation { terminationRecord(input: { clientId: "cli_…", receivedOn: "2026-11-02", channel: LETTER,
+    /// givenBy: "Nora Pine", finalServiceOn: "2026-12-31", idempotencyKey: "notice-2026" }) { client { stage }
+    /// userErrors { message } } }`.
     async fn termination_record(
         &self,
         ctx: &Context<'_>,

@@ -65,6 +65,8 @@ payload! {
 #[Object]
 impl ChallengeMutation {
     /// Records a difficulty of an engagement and what it taught, all at once or as it comes to be known.
+    /// Example: `mutation { challengeRecord(input: { engagementId: "eng_…", expected: "Two laptops stay away.",
+    /// idempotencyKey: "laptops-away" }) { challenge { id } userErrors { message } } }`.
     async fn challenge_record(
         &self,
         ctx: &Context<'_>,

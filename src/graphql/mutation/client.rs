@@ -88,6 +88,8 @@ payload! {
 #[Object]
 impl ClientMutation {
     /// Enters a client as a prospect.
+    /// Example: `mutation { clientCreate(input: { name: "Harbor Dental", slug: "harbor-dental", timeZone:
+    /// "America/New_York", idempotencyKey: "harbor-dental" }) { client { id stage } userErrors { message } } }`.
     async fn client_create(
         &self,
         ctx: &Context<'_>,
@@ -102,6 +104,8 @@ impl ClientMutation {
     }
 
     /// Changes what is entered about a client.
+    /// Example: `mutation { clientUpdate(input: { id: "cli_…", expectedRevision: 1, serviceStartOn: "2026-12-01" }) {
+    /// client { revision } userErrors { message } } }`.
     async fn client_update(
         &self,
         ctx: &Context<'_>,

@@ -96,6 +96,8 @@ payload! {
 #[Object]
 impl ContactMutation {
     /// Enters a contact of a client, or changes one.
+    /// Example: `mutation { contactUpsert(input: { clientId: "cli_…", name: "Nora Pine", role: PRIMARY, email:
+    /// "nora@harbor.example", idempotencyKey: "contact-nora" }) { contact { id } userErrors { message } } }`.
     async fn contact_upsert(
         &self,
         ctx: &Context<'_>,

@@ -185,6 +185,8 @@ payload! {
 #[Object]
 impl DecisionMutation {
     /// Puts a question to those who decide it.
+    /// Example: `mutation { decisionRequest(input: { kind: COORDINATION_WINDOW, engagementId: "eng_…", question:
+    /// "Saturday from 9 to 12?", idempotencyKey: "window-sat" }) { decision { id } userErrors { message } } }`.
     async fn decision_request(
         &self,
         ctx: &Context<'_>,
@@ -199,6 +201,8 @@ impl DecisionMutation {
     }
 
     /// Grants or refuses. The last vote that is missing, or any refusal, decides, and what follows is done with it.
+    /// Example: `mutation { decisionVote(input: { id: "dec_…", verdict: GRANT, comment: "As agreed.", idempotencyKey:
+    /// "vote-0042" }) { decision { state } userErrors { message } } }`.
     async fn decision_vote(
         &self,
         ctx: &Context<'_>,
@@ -213,6 +217,8 @@ impl DecisionMutation {
     }
 
     /// Hands the caller's vote to another of the provider's people. What was handed on is not handed on again.
+    /// Example: `mutation { decisionDelegate(input: { id: "dec_…", delegateId: "usr_…", idempotencyKey: "delegate-07"
+    /// }) { decision { state } userErrors { message } } }`.
     async fn decision_delegate(
         &self,
         ctx: &Context<'_>,
@@ -227,6 +233,8 @@ impl DecisionMutation {
     }
 
     /// Takes an open question back, with whatever waits for its answer. Only whoever asked may.
+    /// Example: `mutation { decisionWithdraw(input: { id: "dec_…", expectedRevision: 1 }) { decision { state }
+    /// userErrors { message } } }`.
     async fn decision_withdraw(
         &self,
         ctx: &Context<'_>,

@@ -133,6 +133,8 @@ payload! {
 #[Object]
 impl EngagementMutation {
     /// Begins an engagement with the approved version of a process, unless its start gates are closed.
+    /// Example: `mutation { engagementStart(input: { clientId: "cli_…", kind: ONBOARDING, documentNumber: "T-ONB-010",
+    /// idempotencyKey: "onboard-1" }) { engagement { id } userErrors { message } } }`.
     async fn engagement_start(
         &self,
         ctx: &Context<'_>,
@@ -147,6 +149,8 @@ impl EngagementMutation {
     }
 
     /// Stops an engagement for a while: its steps do not move until it is resumed.
+    /// Example: `mutation { engagementPause(input: { id: "eng_…", expectedRevision: 3, reason:
+    /// "The client moves its office." }) { engagement { state } userErrors { message } } }`.
     async fn engagement_pause(
         &self,
         ctx: &Context<'_>,
@@ -161,6 +165,8 @@ impl EngagementMutation {
     }
 
     /// Lets a paused engagement go on.
+    /// Example: `mutation { engagementResume(input: { id: "eng_…", expectedRevision: 4 }) { engagement { state }
+    /// userErrors { message } } }`.
     async fn engagement_resume(
         &self,
         ctx: &Context<'_>,
@@ -175,6 +181,8 @@ impl EngagementMutation {
     }
 
     /// Gives an engagement up. Everything it made is kept.
+    /// Example: `mutation { engagementCancel(input: { id: "eng_…", expectedRevision: 3, reason:
+    /// "The client stays after all." }) { engagement { state } userErrors { message } } }`.
     async fn engagement_cancel(
         &self,
         ctx: &Context<'_>,
@@ -189,6 +197,8 @@ impl EngagementMutation {
     }
 
     /// Ends an engagement well, when nothing is left open; an offboarding only with an empty ledger.
+    /// Example: `mutation { engagementConclude(input: { id: "eng_…", expectedRevision: 9 }) { engagement { state
+    /// concludedAt } userErrors { message } } }`.
     async fn engagement_conclude(
         &self,
         ctx: &Context<'_>,

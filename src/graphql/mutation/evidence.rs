@@ -170,6 +170,8 @@ payload! {
 #[Object]
 impl EvidenceMutation {
     /// Attaches proof to a step that is being worked on, or to a line of the ledger.
+    /// Example: `mutation { evidenceAdd(input: { stepId: "stp_…", details: { attestation: { statement: "Seen." } },
+    /// idempotencyKey: "seen-0001" }) { evidence { id } userErrors { message } } }`.
     async fn evidence_add(
         &self,
         ctx: &Context<'_>,

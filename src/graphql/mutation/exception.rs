@@ -190,6 +190,10 @@ payload! {
 #[Object]
 impl ExceptionMutation {
     /// Asks for a deviation from the process, and puts it to those who decide it.
+    /// Example: `mutation { exceptionRaise(input: { engagementId: "eng_…", stepId: "stp_…", type: SKIPPED, situation:
+    /// "A laptop is abroad.", justification: "It comes back in May.", risks: [{ kind: SECURITY, likelihood: LOW,
+    /// impact: MEDIUM }], expiresAt: "2027-05-31T00:00:00Z", idempotencyKey: "laptop-abroad" }) { exception { id }
+    /// userErrors { message } } }`.
     async fn exception_raise(
         &self,
         ctx: &Context<'_>,
@@ -204,6 +208,8 @@ impl ExceptionMutation {
     }
 
     /// Settles one of the actions an approved exception obliges to.
+    /// Example: `mutation { exceptionActionDone(input: { id: "exc_…", expectedRevision: 2, action: ESCALATE, note:
+    /// "Dana knows." }) { exception { state } userErrors { message } } }`.
     async fn exception_action_done(
         &self,
         ctx: &Context<'_>,
@@ -217,6 +223,8 @@ impl ExceptionMutation {
     }
 
     /// Closes an approved exception whose actions are all settled. What it allowed stays allowed until it expires.
+    /// Example: `mutation { exceptionClose(input: { id: "exc_…", expectedRevision: 3 }) { exception { state closedAt }
+    /// userErrors { message } } }`.
     async fn exception_close(
         &self,
         ctx: &Context<'_>,
@@ -231,6 +239,8 @@ impl ExceptionMutation {
     }
 
     /// Takes an exception that still waits for its decision back, and the question with it. Only whoever raised it may.
+    /// Example: `mutation { exceptionWithdraw(input: { id: "exc_…", expectedRevision: 1 }) { exception { state }
+    /// userErrors { message } } }`.
     async fn exception_withdraw(
         &self,
         ctx: &Context<'_>,

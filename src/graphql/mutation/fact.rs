@@ -259,6 +259,9 @@ fn facts(rows: Vec<Result<fact::Fact>>) -> Result<Vec<FactResult>> {
 impl FactMutation {
     /// Writes down what discovery found at a client, up to 500 facts at a time. Valid rows are written, the
     /// others say what is wrong with them.
+    /// Example: `mutation { factsRecord(input: { clientId: "cli_…", facts: [{ name: "srv-01", source: SCAN, details: {
+    /// device: { deviceType: SERVER, hostname: "srv-01" } } }], idempotencyKey: "scan-nov-26" }) { results { index fact
+    /// { id } userErrors { message path } } userErrors { message } } }`.
     async fn facts_record(
         &self,
         ctx: &Context<'_>,
@@ -276,6 +279,8 @@ impl FactMutation {
     }
 
     /// Verifies facts that somebody else collected, up to 500 at a time, each in the revision that was looked at.
+    /// Example: `mutation { factsVerify(input: { facts: [{ id: "fac_…", expectedRevision: 1 }] }) { results { index
+    /// userErrors { message path } } userErrors { message } } }`.
     async fn facts_verify(
         &self,
         ctx: &Context<'_>,

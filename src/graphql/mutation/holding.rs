@@ -267,6 +267,9 @@ payload! {
 #[Object]
 impl HoldingMutation {
     /// Enters lines in a client's ledger. What looks like a secret is refused.
+    /// Example: `mutation { holdingsRegister(input: { clientId: "cli_…", holdings: [{ name: "RMM on srv-01", details: {
+    /// agent: { tool: RMM, hostname: "srv-01" } } }], idempotencyKey: "agents-0001" }) { results { index holding { id }
+    /// userErrors { message path } } userErrors { message } } }`.
     async fn holdings_register(
         &self,
         ctx: &Context<'_>,
@@ -290,6 +293,8 @@ impl HoldingMutation {
     }
 
     /// Says that a planned line came into being: from now on it has to be closed again.
+    /// Example: `mutation { holdingActivate(input: { id: "hol_…", expectedRevision: 1 }) { holding { state } userErrors
+    /// { message } } }`.
     async fn holding_activate(
         &self,
         ctx: &Context<'_>,
@@ -304,6 +309,8 @@ impl HoldingMutation {
     }
 
     /// Lets a line stay: a clause of the contract and a granted decision say so.
+    /// Example: `mutation { holdingRetain(input: { id: "hol_…", expectedRevision: 2, clause: "7.3", decisionId: "dec_…"
+    /// }) { holding { state } userErrors { message } } }`.
     async fn holding_retain(
         &self,
         ctx: &Context<'_>,

@@ -192,6 +192,9 @@ payload! {
 impl JobMutation {
     /// Judges what a job would do and what stands in its way, and gives the hash to start it with. Nothing outside
     /// is touched.
+    /// Example: `mutation { jobPlan(input: { kind: DATA_RETURN, engagementId: "eng_…", options: { dataReturn: { format:
+    /// BAGIT_TAR_ZSTD, destination: "handover" } } }) { plan { id planHash blockedBy { message } } userErrors { message
+    /// } } }`.
     async fn job_plan(
         &self,
         ctx: &Context<'_>,
@@ -205,6 +208,8 @@ impl JobMutation {
     }
 
     /// Starts a planned job, unless the world changed since or a gate is closed.
+    /// Example: `mutation { jobStart(input: { planId: "pln_…", planHash: "9f86…", reason: "Notice of 2 November.",
+    /// idempotencyKey: "start-0001" }) { job { id state } userErrors { message } } }`.
     async fn job_start(
         &self,
         ctx: &Context<'_>,
@@ -224,6 +229,8 @@ impl JobMutation {
     }
 
     /// Stops a job: at once while no worker holds it, otherwise at its next safe point.
+    /// Example: `mutation { jobCancel(input: { id: "job_…", reason: "The client asked for another format." }) { job {
+    /// state } userErrors { message } } }`.
     async fn job_cancel(
         &self,
         ctx: &Context<'_>,
@@ -238,6 +245,8 @@ impl JobMutation {
     }
 
     /// Has a job tried again with all its attempts. Targets that are done are never done twice.
+    /// Example: `mutation { jobRetry(input: { id: "job_…", targets: FAILED, reason: "The store is back.",
+    /// idempotencyKey: "retry-0001" }) { job { state } userErrors { message } } }`.
     async fn job_retry(
         &self,
         ctx: &Context<'_>,
@@ -257,6 +266,8 @@ impl JobMutation {
     }
 
     /// Records that the client accepts or disputes the data it received.
+    /// Example: `mutation { dataReturnAcknowledge(input: { jobId: "job_…", manifestDigest: "9f86…", verdict: ACCEPTED
+    /// }) { job { state } userErrors { message } } }`.
     async fn data_return_acknowledge(
         &self,
         ctx: &Context<'_>,

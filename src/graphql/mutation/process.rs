@@ -8,14 +8,17 @@ use crate::{
         process::{Draft, Duplicate, Review, UpdateDraft},
     },
     domain::process::{Content, ReviewVerdict},
-    error::{Result, Violation, parse},
+    error::{Error, Result, Violation, parse},
     graphql::{
         context::Caller,
         id,
         mutation::once,
         payload::{Nullable, payload, settle},
         scalars::JsonObject,
-        types::{decision::Decision, process::ProcessVersion},
+        types::{
+            decision::Decision,
+            process::{ProcessDocumentInput, ProcessVersion, Taken},
+        },
     },
     ids::ProcessVersionId,
 };
@@ -24,13 +27,36 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProcessMutation;
 
-/// The document as its type, or the place where it does not fit.
-fn content(input: &JsonObject) -> Result<Content> {
-    let value = serde_json::Value::Object(input.0.clone());
-    serde_json::from_value(value).map_err(|error| {
+/// The document, whichever way it came, and the name of the field it came in.
+fn content(document: Option<ProcessDocumentInput>, content: Option<JsonObject>) -> Result<(Content, &'static str)> {
+    match (document, content) {
+        (Some(document), None) => Ok((document.take("document")?, "document")),
+        (None, Some(content)) => Ok((untyped(content)?, "content")),
+        (None, None) => Err(once_only("A version needs its document.")),
+        (Some(_), Some(_)) => Err(once_only("The document stands here twice.")),
+    }
+}
+
+fn once_only(message: &str) -> Error {
+    Violation::new("document", message).remedy("Send it as `document`, and leave `content` out.").into()
+}
+
+/// The document from JSON, or the place where it does not fit.
+fn untyped(content: JsonObject) -> Result<Content> {
+    serde_json::from_value(serde_json::Value::Object(content.0)).map_err(|error| {
         let violation = Violation::new("content", format!("This is not a process document: {error}."));
-        violation.remedy("Start from `content` of a version that exists.").into()
+        violation.remedy("Send it as `document`.").into()
     })
+}
+
+/// A rule about what the document says names its place in the field the document came in.
+fn inside(form: &str, error: Error) -> Error {
+    match error {
+        Error::Violation(violation) => {
+            Error::Violation(Violation { field: format!("{form}.{}", violation.field), ..violation })
+        }
+        other => other,
+    }
 }
 
 fn version_id(id: &ID) -> Result<ProcessVersionId> {
@@ -40,8 +66,11 @@ fn version_id(id: &ID) -> Result<ProcessVersionId> {
 /// The first version of a new process.
 #[derive(Clone, Debug, InputObject)]
 pub struct ProcessDraftInput {
-    /// The document, in the form of `ProcessVersion.content`.
-    content: JsonObject,
+    /// The document. Left out only where `content` stands.
+    document: Option<ProcessDocumentInput>,
+    /// The document as JSON.
+    #[graphql(deprecation = "Use `document`. Removal after 2027-03-31")]
+    content: Option<JsonObject>,
     /// The caller's name for this request, 8 to 128 characters.
     idempotency_key: String,
 }
@@ -53,8 +82,11 @@ pub struct ProcessUpdateDraftInput {
     id: ID,
     /// The revision the caller read.
     expected_revision: i32,
-    /// The whole document, in the form of `ProcessVersion.content`.
-    content: JsonObject,
+    /// The whole document. Left out only where `content` stands.
+    document: Option<ProcessDocumentInput>,
+    /// The whole document as JSON.
+    #[graphql(deprecation = "Use `document`. Removal after 2027-03-31")]
+    content: Option<JsonObject>,
 }
 
 /// Which draft is put up for approval.
@@ -129,6 +161,8 @@ payload! {
 #[Object]
 impl ProcessMutation {
     /// Enters a process with its first draft.
+    /// Example: `mutation($document: ProcessDocumentInput!) { processDraft(input: { document: $document, idempotencyKey:
+    /// "draft-0001" }) { processVersion { id findings { path message } } userErrors { message } } }`.
     async fn process_draft(
         &self,
         ctx: &Context<'_>,
@@ -136,14 +170,16 @@ impl ProcessMutation {
     ) -> Nullable<ProcessDraftPayload> {
         let drafted = async {
             let once = once("processDraft", &input.idempotency_key, &input)?;
-            let draft = Draft { content: content(&input.content)? };
-            let done = app::process::draft(ctx.app(), ctx.actor()?, draft, once).await?;
+            let (content, _) = content(input.document, input.content)?;
+            let done = app::process::draft(ctx.app(), ctx.actor()?, Draft { content }, once).await?;
             Ok(ProcessDraftPayload::done(done.is_replayed, done.made.into()))
         };
         settle(drafted.await)
     }
 
     /// Changes what a draft says.
+    /// Example: `mutation($document: ProcessDocumentInput!) { processUpdateDraft(input: { id: "prv_…", expectedRevision: 1,
+    /// document: $document }) { processVersion { findings { path message } } userErrors { message } } }`.
     async fn process_update_draft(
         &self,
         ctx: &Context<'_>,
@@ -151,14 +187,18 @@ impl ProcessMutation {
     ) -> Nullable<ProcessUpdateDraftPayload> {
         let updated = async {
             let (id, expected_revision) = (version_id(&input.id)?, input.expected_revision);
-            let update = UpdateDraft { id, expected_revision, content: content(&input.content)? };
-            let version = app::process::update_draft(ctx.app(), ctx.actor()?, update).await?;
+            let (content, form) = content(input.document, input.content)?;
+            let update = UpdateDraft { id, expected_revision, content };
+            let updated = app::process::update_draft(ctx.app(), ctx.actor()?, update).await;
+            let version = updated.map_err(|error| inside(form, error))?;
             Ok(ProcessUpdateDraftPayload::done(version.into()))
         };
         settle(updated.await)
     }
 
     /// Puts a draft up for approval by somebody who did not prepare it.
+    /// Example: `mutation { processSubmit(input: { id: "prv_…", expectedRevision: 2 }) { processVersion { state }
+    /// decision { id } userErrors { message } } }`.
     async fn process_submit(
         &self,
         ctx: &Context<'_>,
@@ -174,6 +214,8 @@ impl ProcessMutation {
     }
 
     /// Records that a person looked at an approved version. Nothing is revised by it.
+    /// Example: `mutation { processReview(input: { id: "prv_…", verdict: REVISE, notes: "Two steps became one.",
+    /// idempotencyKey: "review-2027" }) { processVersion { reviews { verdict } } userErrors { message } } }`.
     async fn process_review(
         &self,
         ctx: &Context<'_>,
@@ -190,6 +232,8 @@ impl ProcessMutation {
     }
 
     /// Copies an approved version into a new draft, after a review asked for it: the only way to revise.
+    /// Example: `mutation { processDuplicate(input: { id: "prv_…", idempotencyKey: "revise-2027" }) { processVersion {
+    /// id number } userErrors { message } } }`.
     async fn process_duplicate(
         &self,
         ctx: &Context<'_>,

@@ -87,6 +87,8 @@ payload! {
 #[Object]
 impl RecipientKeyMutation {
     /// Enters a key to which the client's data shall be encrypted, and gives the challenge its holder must answer.
+    /// Example: `mutation { recipientKeyRegister(input: { clientId: "cli_…", recipient: "age1…", idempotencyKey:
+    /// "key-harbor" }) { recipientKey { id challenge } userErrors { message } } }`.
     async fn recipient_key_register(
         &self,
         ctx: &Context<'_>,
@@ -101,6 +103,8 @@ impl RecipientKeyMutation {
     }
 
     /// Confirms a key by the answer to its challenge and its fingerprint.
+    /// Example: `mutation { recipientKeyConfirm(input: { id: "rck_…", fingerprint: "SHA256:…", answer: "…" }) {
+    /// recipientKey { state } userErrors { message } } }`.
     async fn recipient_key_confirm(
         &self,
         ctx: &Context<'_>,
@@ -118,6 +122,8 @@ impl RecipientKeyMutation {
     }
 
     /// Takes a key out of use.
+    /// Example: `mutation { recipientKeyRevoke(input: { id: "rck_…", expectedRevision: 2 }) { recipientKey { state }
+    /// userErrors { message } } }`.
     async fn recipient_key_revoke(
         &self,
         ctx: &Context<'_>,

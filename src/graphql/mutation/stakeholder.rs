@@ -50,6 +50,13 @@ pub struct StakeholderRaciInput {
     raci: Raci,
 }
 
+impl StakeholderRaciInput {
+    /// The step's key, and the letter.
+    pub(in crate::graphql) fn into_pair(self) -> (String, Raci) {
+        (self.step_key, self.raci)
+    }
+}
+
 impl StakeholderUpsertInput {
     fn existing(&self) -> Result<Option<(StakeholderId, i32)>> {
         let missing = |message: &str, remedy: &str| -> Error {
@@ -103,6 +110,8 @@ payload! {
 #[Object]
 impl StakeholderMutation {
     /// Names a stakeholder of an engagement, or changes one.
+    /// Example: `mutation { stakeholderUpsert(input: { engagementId: "eng_…", name: "Technicians", responsibilities:
+    /// "Remove agents.", idempotencyKey: "tech-0001" }) { stakeholder { id } userErrors { message } } }`.
     async fn stakeholder_upsert(
         &self,
         ctx: &Context<'_>,

@@ -157,6 +157,8 @@ payload! {
 #[Object]
 impl StepMutation {
     /// Gives a step to a person, or back into the queue of its role.
+    /// Example: `mutation { stepAssign(input: { id: "stp_…", expectedRevision: 1, assigneeId: "usr_…" }) { step {
+    /// revision } userErrors { message } } }`.
     async fn step_assign(
         &self,
         ctx: &Context<'_>,
@@ -170,6 +172,8 @@ impl StepMutation {
     }
 
     /// Begins a step, unless its gates are closed; whoever begins an unassigned one takes it.
+    /// Example: `mutation { stepStart(input: { id: "stp_…", expectedRevision: 1 }) { step { state blockedBy { message
+    /// remedy } } userErrors { message } } }`.
     async fn step_start(
         &self,
         ctx: &Context<'_>,
@@ -183,6 +187,8 @@ impl StepMutation {
     }
 
     /// Finishes a step, unless its gates are closed.
+    /// Example: `mutation { stepComplete(input: { id: "stp_…", expectedRevision: 2 }) { step { state blockedBy {
+    /// message remedy } } userErrors { message } } }`.
     async fn step_complete(
         &self,
         ctx: &Context<'_>,
@@ -196,6 +202,8 @@ impl StepMutation {
     }
 
     /// Says that there is nothing to do in a step for this client.
+    /// Example: `mutation { stepMarkNotApplicable(input: { id: "stp_…", expectedRevision: 1, reason:
+    /// "No hardware is delivered." }) { step { state } userErrors { message } } }`.
     async fn step_mark_not_applicable(
         &self,
         ctx: &Context<'_>,
@@ -209,6 +217,8 @@ impl StepMutation {
     }
 
     /// Opens a finished step again; its gates are asked anew.
+    /// Example: `mutation { stepReopen(input: { id: "stp_…", expectedRevision: 3, reason: "One agent is back." }) {
+    /// step { state } userErrors { message } } }`.
     async fn step_reopen(
         &self,
         ctx: &Context<'_>,
@@ -222,6 +232,8 @@ impl StepMutation {
     }
 
     /// Ticks a line of a checklist off, clears it, or says that it does not apply.
+    /// Example: `mutation { checklistItemSet(input: { id: "chk_…", expectedRevision: 1, state: DONE }) { checklistItem
+    /// { state } userErrors { message } } }`.
     async fn checklist_item_set(
         &self,
         ctx: &Context<'_>,

@@ -42,9 +42,16 @@ pub struct StakeholderRaci {
     raci: Raci,
 }
 
+impl StakeholderRaci {
+    /// What a stakeholder is to the step `key`.
+    pub(super) fn new(key: &str, raci: Raci) -> Self {
+        Self { step_key: key.to_owned(), raci }
+    }
+}
+
 impl From<stakeholder::Stakeholder> for Stakeholder {
     fn from(inner: stakeholder::Stakeholder) -> Self {
-        let raci = inner.raci.iter().map(|(key, raci)| StakeholderRaci { step_key: key.clone(), raci: *raci });
+        let raci = inner.raci.iter().map(|(key, raci)| StakeholderRaci::new(key, *raci));
         Self {
             id: inner.id.to_string().into(),
             position: inner.position,

@@ -2,6 +2,9 @@
 //! the end whatever was done to it.
 
 pub(crate) mod lab;
+pub(crate) mod package;
 pub(crate) mod process;
 pub(crate) mod service;
+pub(crate) mod site;
 pub(crate) mod stack;
+pub(crate) mod wire;

@@ -1,4 +1,4 @@
-//! Worker processes: this very program, started once more as a worker.
+//! Processes that are broken, and workers among them: this very program, started once more.
 
 use std::{
     collections::BTreeMap,
@@ -140,21 +140,23 @@ fn shelves(data: &Path) -> Shelves {
     }
 }
 
-/// A running worker process, ended with this value.
-pub(crate) struct WorkerProcess {
+/// A running process, ended with this value.
+pub(crate) struct Process {
     child: Child,
 }
 
-impl WorkerProcess {
-    pub(crate) fn start(plan: &Plan) -> Self {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["a_worker_process", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
-            .env(VARIABLE, serde_json::to_string(plan).unwrap())
-            .stdout(Stdio::null())
-            .stderr(if std::env::var_os("DRILL_OUTPUT").is_some() { Stdio::inherit() } else { Stdio::null() })
-            .spawn()
-            .unwrap();
-        Self { child }
+impl Process {
+    /// A worker: this very program, started once more.
+    pub(crate) fn worker(plan: &Plan) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["a_worker_process", "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+        Self::spawn(command.env(VARIABLE, serde_json::to_string(plan).unwrap()))
+    }
+
+    /// Whatever `command` starts. What it says is heard with `DRILL_OUTPUT` alone.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let said = if std::env::var_os("DRILL_OUTPUT").is_some() { Stdio::inherit() } else { Stdio::null() };
+        Self { child: command.stdout(Stdio::null()).stderr(said).spawn().unwrap() }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -183,13 +185,13 @@ impl WorkerProcess {
             if let Some(status) = self.ended() {
                 return status;
             }
-            assert!(Instant::now() < deadline, "the worker does not end");
+            assert!(Instant::now() < deadline, "the process does not end");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 }
 
-impl Drop for WorkerProcess {
+impl Drop for Process {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();

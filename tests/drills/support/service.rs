@@ -9,7 +9,8 @@ use std::{
 
 use tempfile::TempDir;
 
-fn free_port() -> u16 {
+/// A port nobody listens on just now.
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -39,6 +40,10 @@ impl Redis {
         let mut redis = Self { port: free_port(), process: None };
         redis.begin();
         redis
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn url(&self) -> String {

@@ -1,4 +1,9 @@
-//! Processes and their versions.
+//! Processes and their versions. What a version says is shown by [`document`], part by part.
+
+pub mod document;
+pub mod gate;
+mod part;
+pub mod selector;
 
 use async_graphql::{ComplexObject, Context, ID, InputObject, SimpleObject};
 
@@ -18,6 +23,9 @@ use crate::{
         scalars::{Date, DateTime, JsonObject},
     },
 };
+
+pub use self::document::{ProcessDocument, ProcessDocumentInput};
+pub(in crate::graphql) use self::part::{Shown, Taken};
 
 /// A process document, whatever its version.
 #[derive(Clone, Debug, SimpleObject)]
@@ -166,7 +174,13 @@ impl ProcessVersion {
         required(ctx, ProcessKey(self.inner.process_id)).await
     }
 
-    /// The whole document in the form that `processDraft` takes; null for callers who may not read processes.
+    /// The whole document, in the form that `processDraft` takes; null for callers who may not read processes.
+    async fn document(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<ProcessDocument>> {
+        Ok(ctx.actor()?.may(Permission::Process).then(|| ProcessDocument::show(&self.inner.content)))
+    }
+
+    /// The whole document as JSON; null for callers who may not read processes.
+    #[graphql(deprecation = "Use `document`. Removal after 2027-03-31")]
     async fn content(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<JsonObject>> {
         if !ctx.actor()?.may(Permission::Process) {
             return Ok(None);
