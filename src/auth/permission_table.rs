@@ -160,6 +160,7 @@ table! {
         EngagementCancel "engagementCancel" => LEADS,
         EngagementConclude "engagementConclude" => &[OnboardingManager, AccountManager, ServiceDeliveryManager],
         TerminationRecord "terminationRecord" => &[AccountManager],
+        TerminationWithdraw "terminationWithdraw" => &[AccountManager],
         ChallengeRecord "challengeRecord" => STEP_ROLES,
 
         StepAssign "stepAssign" => LEADS,

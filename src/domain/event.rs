@@ -47,6 +47,8 @@ words! {
         AgreementEnded = "agreement.ended",
         /// A termination notice with its final service date was recorded.
         TerminationRecorded = "termination.recorded",
+        /// A termination notice was taken back.
+        TerminationWithdrawn = "termination.withdrawn",
         /// Discovery recorded a fact.
         FactRecorded = "fact.recorded",
         /// A second person verified a fact.

@@ -1,6 +1,9 @@
 //! A database for one unit test, on each of the two stacks: gone when the test ends.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement, TransactionTrait};
 use sha2::{Digest, Sha256};
@@ -41,16 +44,7 @@ fn at(name: &str) -> String {
 /// The migrated database that tests copy. It outlives them under a name that follows from the schema, so
 /// that the next run finds it.
 async fn template() -> String {
-    // Whatever changes the schema or the record of it makes another template.
-    let sources = [
-        include_str!("../../migration/src/m20261122_000001_spine/mod.rs"),
-        include_str!("../../migration/src/m20261122_000001_spine/tables.sql"),
-        include_str!("../../migration/src/m20261122_000001_spine/triggers.postgres.sql"),
-        include_str!("../../migration/src/m20261123_000001_uploads/mod.rs"),
-        include_str!("../../migration/src/m20261123_000001_uploads/file.postgres.sql"),
-        include_str!("../../migration/src/m20261123_000001_uploads/jobs.sql"),
-    ];
-    let digest = Sha256::digest(sources.concat());
+    let digest = Sha256::digest(migrations(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/migration/src"))));
     let name = format!("gangway_template_{}", &hex::encode(digest)[..16]);
     let admin = admin().await;
     // One process makes it, under another name until it is whole.
@@ -68,6 +62,14 @@ async fn template() -> String {
     }
     turn.commit().await.unwrap();
     name
+}
+
+/// Everything that the schema follows from, one file after the other: whatever changes it makes another template.
+fn migrations(folder: &Path) -> Vec<u8> {
+    let mut paths: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let read = |path: &PathBuf| if path.is_dir() { migrations(path) } else { std::fs::read(path).unwrap() };
+    paths.iter().flat_map(read).collect()
 }
 
 async fn admin() -> DatabaseConnection {

@@ -25,6 +25,9 @@ const TERMINATE: &str = "mutation($input: TerminationRecordInput!) {
         client { finalServiceOn stage revision }
         notice { id kind state receivedOn channel noticeDays finalServiceOn shortNoticeReason signature { name } }
         userErrors { code path message remedy } replayed } }";
+const WITHDRAW: &str = "mutation($input: TerminationWithdrawInput!) {
+    terminationWithdraw(input: $input) {
+        client { finalServiceOn stage } notice { state revision } userErrors { code path message remedy } } }";
 const AGREEMENTS: &str = "query($id: ID!) { client(id: $id) { finalServiceOn agreements { kind state title } } }";
 
 fn service(client: &str, key: &str) -> Value {
@@ -149,6 +152,43 @@ on_both_stacks! {
         let read = app.ask(&app.staff(Role::Sales), AGREEMENTS, json!({ "id": client })).await;
         let states: Vec<_> = read["client"]["agreements"].as_array().unwrap().iter().map(|one| one["state"].as_str().unwrap()).collect();
         assert_eq!(states, ["SIGNED", "ENDED", "SIGNED"]);
+    }
+
+    async fn a_notice_that_is_taken_back_ends_and_the_service_goes_on(app) {
+        let client = make::client(&app, "acme").await;
+        signed(&app, &client, "first-request").await;
+        let id = terminate(&app, notice(&client, "second-request")).await["notice"]["id"].take();
+        let withdraw = async |id: &Value, revision: i32| {
+            let input = json!({ "id": id, "expectedRevision": revision, "reason": "Dana Reyes called: they stay." });
+            sent(&app, &app.staff(Role::AccountManager), WITHDRAW, input).await
+        };
+        assert_eq!(refusal(&withdraw(&id, 7).await), ("CONFLICT", "expectedRevision".to_owned()));
+        let back = withdraw(&id, 1).await;
+        assert_eq!(back["client"], json!({ "finalServiceOn": null, "stage": "PROSPECT" }), "{back}");
+        assert_eq!((&back["notice"]["state"], &back["notice"]["revision"]), (&json!("ENDED"), &json!(2)));
+        assert_eq!(run::events(&app, id.as_str().unwrap()).await, ["termination.recorded", "termination.withdrawn"]);
+        assert_eq!(refusal(&withdraw(&id, 2).await).0, "CONFLICT", "it is no notice in force any more");
+        let read = app.ask(&app.staff(Role::Sales), AGREEMENTS, json!({ "id": client })).await;
+        assert_eq!(read["client"]["agreements"][0]["state"], "SIGNED", "the contract stands");
+        let unknown = withdraw(&json!("agr_01h455vb4pex5vsknk084sn02q"), 1).await;
+        assert_eq!(refusal(&unknown), ("NOT_FOUND", "id".to_owned()));
+        let contract = record(&app, service(&client, "third-request")).await["agreement"]["id"].take();
+        assert_eq!(refusal(&withdraw(&contract, 1).await).0, "CONFLICT", "a contract is no notice");
+    }
+
+    async fn a_notice_that_an_offboarding_follows_from_is_not_taken_back_under_it(app) {
+        let house = flow::house(&app).await;
+        let client = flow::prospect(&app, &house, "acme").await;
+        let id = terminate(&app, notice(&client, "second-request")).await["notice"]["id"].take();
+        let run = flow::started(&app, &house, &client, flow::OFFBOARDING).await;
+        let input = json!({ "id": id, "expectedRevision": 1, "reason": "They stay." });
+        let refused = sent(&app, &house.account, WITHDRAW, input.clone()).await;
+        assert_eq!(refusal(&refused).0, "CONFLICT");
+        assert!(refused["userErrors"][0]["remedy"].as_str().unwrap().contains("engagementCancel"), "{refused}");
+        flow::done(change(&app, &house.account, "Cancel", run["id"].as_str().unwrap(), &json!(1)).await);
+        flow::done(sent(&app, &house.account, WITHDRAW, input).await);
+        let again = sent(&app, &house.account, flow::START, flow::begin(&app, &client, flow::OFFBOARDING)).await;
+        assert_eq!(refusal(&again).0, "BLOCKED", "no offboarding without a notice");
     }
 
     async fn a_notice_shorter_than_agreed_needs_a_reason(app) {

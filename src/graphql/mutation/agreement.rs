@@ -1,14 +1,14 @@
-//! Recording and signing agreements, and the notice that ends them.
+//! Recording and signing agreements. The notice that ends them is in [`super::termination`].
 
 use async_graphql::{Context, ID, InputObject, Object, OneofObject};
 
 use crate::{
     app::{
         self,
-        agreement::{Record, Sign, Terminate},
+        agreement::{Record, Sign},
     },
     domain::{
-        agreement::{self, AgreementDetails, DataFormat, NoticeChannel, SignatureMethod},
+        agreement::{self, AgreementDetails, DataFormat, SignatureMethod},
         text::{Name, Prose},
     },
     error::{Error, Result, Violation, parse},
@@ -18,10 +18,7 @@ use crate::{
         mutation::once,
         payload::{Nullable, payload, settle},
         scalars::Date,
-        types::{
-            agreement::{Agreement, TerminationNotice},
-            client::Client,
-        },
+        types::agreement::Agreement,
     },
     ids::FileId,
 };
@@ -154,30 +151,8 @@ pub struct AgreementSignInput {
     file_id: Option<ID>,
 }
 
-/// That notice was given.
-#[derive(Clone, Debug, InputObject)]
-pub struct TerminationRecordInput {
-    /// The client whose service ends.
-    client_id: ID,
-    /// The day the notice came; not in the future.
-    received_on: Date,
-    /// How it came.
-    channel: NoticeChannel,
-    /// Who gave it.
-    given_by: String,
-    /// The last day of service. The longest notice of the agreements in force has to fit in between.
-    final_service_on: Date,
-    /// Until when the agreement outlives the service, when it does.
-    ends_on: Option<Date>,
-    /// Why both sides agree on an earlier end than the agreed notice; needed when it is earlier.
-    short_notice_reason: Option<String>,
-    /// The notice: a file that was uploaded for this client.
-    file_id: Option<ID>,
-    /// The caller's name for this request, 8 to 128 characters; the same key never records two notices.
-    idempotency_key: String,
-}
-
-fn file(id: Option<&ID>) -> Result<Option<FileId>> {
+/// The uploaded paper that `fileId` names.
+pub(super) fn file(id: Option<&ID>) -> Result<Option<FileId>> {
     id.map(|id| id::get(id, "file", "fileId")).transpose()
 }
 
@@ -306,22 +281,6 @@ impl AgreementSignInput {
     }
 }
 
-impl TerminationRecordInput {
-    fn parse(&self) -> Result<Terminate> {
-        let reason = self.short_notice_reason.as_deref().map(|reason| parse("shortNoticeReason", reason));
-        Ok(Terminate {
-            client_id: id::get(&self.client_id, "client", "clientId")?,
-            received_on: self.received_on.0,
-            channel: self.channel,
-            given_by: parse("givenBy", &self.given_by)?,
-            final_service_on: self.final_service_on.0,
-            ends_on: self.ends_on.map(|date| date.0),
-            short_notice_reason: reason.transpose()?,
-            file_id: file(self.file_id.as_ref())?,
-        })
-    }
-}
-
 payload! {
     /// The recorded agreement.
     once AgreementRecordPayload {
@@ -335,16 +294,6 @@ payload! {
     AgreementSignPayload {
         /// The agreement.
         agreement: Agreement,
-    }
-}
-
-payload! {
-    /// The recorded notice.
-    once TerminationRecordPayload {
-        /// The client, with its last day of service.
-        client: Client,
-        /// The notice.
-        notice: TerminationNotice,
     }
 }
 
@@ -378,25 +327,6 @@ impl AgreementMutation {
         let done = async {
             let agreement = app::agreement::sign(ctx.app(), ctx.actor()?, input.parse()?).await?;
             Ok(AgreementSignPayload::done(agreement.into()))
-        };
-        settle(done.await)
-    }
-
-    /// Records that notice was given, and the client's last day of service. An earlier notice ends.
-    /// Example: `mutation { terminationRecord(input: { clientId: "cli_…", receivedOn: "2026-11-02", channel: LETTER,
-    /// givenBy: "Nora Pine", finalServiceOn: "2026-12-31", idempotencyKey: "notice-2026" }) { client { stage }
-    /// userErrors { message } } }`.
-    async fn termination_record(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The notice.")] input: TerminationRecordInput,
-    ) -> Nullable<TerminationRecordPayload> {
-        let done = async {
-            let once = once("terminationRecord", &input.idempotency_key, &input)?;
-            let done = app::agreement::terminate(ctx.app(), ctx.actor()?, input.parse()?, once).await?;
-            let (client, notice) = done.made;
-            let notice = TerminationNotice::of(notice)?;
-            Ok(TerminationRecordPayload::done(done.is_replayed, Client(client), notice))
         };
         settle(done.await)
     }

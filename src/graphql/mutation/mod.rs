@@ -26,6 +26,7 @@ pub mod recipient_key;
 mod rows;
 pub mod stakeholder;
 pub mod step;
+pub mod termination;
 
 /// Everything that can be done.
 #[derive(Debug, Default, MergedObject)]
@@ -47,6 +48,7 @@ pub struct Mutation(
     recipient_key::RecipientKeyMutation,
     stakeholder::StakeholderMutation,
     step::StepMutation,
+    termination::TerminationMutation,
 );
 
 /// The request `key` names, with the hash of its whole `input`.
