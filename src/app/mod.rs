@@ -42,6 +42,7 @@ pub mod job;
 pub mod log;
 mod once;
 pub mod process;
+pub mod rate;
 pub mod recipient_key;
 mod revision;
 pub mod rows;
