@@ -26,6 +26,7 @@ mod node;
 mod once;
 mod process;
 mod published_keys;
+mod rate_limit;
 mod recipient_key;
 mod stakeholder;
 mod stale;

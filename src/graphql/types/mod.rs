@@ -27,6 +27,7 @@ pub mod log;
 pub mod node;
 pub mod process;
 pub mod queue;
+pub mod rate_limit;
 pub mod recipient_key;
 pub mod stakeholder;
 pub mod step;
