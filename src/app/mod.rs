@@ -43,6 +43,7 @@ pub mod log;
 mod once;
 pub mod pipeline;
 pub mod process;
+pub mod rate;
 pub mod recipient_key;
 mod revision;
 pub mod rows;

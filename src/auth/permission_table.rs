@@ -103,6 +103,7 @@ const VOTERS: &[Role] = &[
 table! {
     Query {
         Viewer "viewer" => EVERYBODY,
+        RateLimit "rateLimit" => EVERYBODY,
         Node "node" => EVERYBODY,
         Nodes "nodes" => EVERYBODY,
         Client "client" => EVERYBODY,

@@ -75,6 +75,8 @@ pub(super) async fn run(mut config: Config, seed: Seed) -> anyhow::Result<()> {
     // Thousands of requests are answered here; only what is wrong is worth a line.
     telemetry::start(telemetry::Format::Text, "warn")?;
     config.worker.enabled = false;
+    // Nobody but this command asks its server.
+    config.http.rate_capacity = 0;
     let local = Local::start(config).await?;
     let filled = fill(&local, &seed).await;
     local.end().await?;

@@ -55,7 +55,7 @@ settings! {
         /// The longest one statement may take.
         statement_timeout: Duration = "10s" from "GANGWAY_STATEMENT_TIMEOUT" within "100ms" to "10m";
     }
-    /// Redis carries hints and wake-ups, never state. Without it both stay inside the process.
+    /// Redis carries hints, wake-ups and callers' allowances, never state. Without it all of them stay inside the process.
     redis: Redis {
         /// `redis://…` or `rediss://…`. Default: none.
         url: Option<Secret> = "" from "REDIS_URL";
@@ -97,6 +97,11 @@ settings! {
         /// Whether callers may send documents that are not registered. Where they may not, those whose token has the
         /// scope `graphql:adhoc` still may. Default: while no file of documents is named.
         free_documents: Option<bool> = "" from "GANGWAY_FREE_DOCUMENTS";
+        /// How much one caller may ask at once, in units of a document's cost (`rateLimit` tells it); shared by all
+        /// processes with the same Redis. 0 means no limit.
+        rate_capacity: u32 = "50000" from "GANGWAY_RATE_CAPACITY" within "0" to "1000000000";
+        /// How much of it comes back every second. 0 means no limit.
+        rate_refill: u32 = "1000" from "GANGWAY_RATE_REFILL" within "0" to "1000000";
         /// Queries and mutations that may run at a time; more are asked to come back (503).
         requests: u32 = "256" from "GANGWAY_MAX_REQUESTS" within "1" to "100000";
         /// Connections that may be open at a time.

@@ -161,6 +161,7 @@ pub mod log;
 pub mod page;
 pub mod policy;
 pub mod process;
+pub mod rate;
 pub mod recipient_key;
 pub mod role;
 pub mod stakeholder;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_graphql::{Response as Answer, ServerError};
+use async_graphql::{Response as Answer, ServerError, Value};
 use axum::{
     Extension,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
@@ -14,11 +14,24 @@ use super::{
     accept::{Media, negotiate},
     status::{Kind, code_for, status_for},
 };
-use crate::graphql::extensions::{Finished, Progress, RequestId, finish, refusal};
+use crate::{
+    domain::rate::Draw,
+    graphql::extensions::{Finished, Progress, RequestId, finish, refusal},
+};
 
 /// What a caller without a valid token is told to send.
 const CHALLENGE: &str = r#"Bearer realm="gangway""#;
 const CHALLENGE_INVALID: &str = r#"Bearer realm="gangway", error="invalid_token""#;
+
+/// What a caller's bucket holds, what is left of it, and in how many seconds it is full again.
+///
+/// # Source
+/// The IETF's draft on rate limit header fields in the form that is in use (three fields, `Reset` as seconds from now).
+pub(super) const RATE_HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("ratelimit-limit"),
+    HeaderName::from_static("ratelimit-remaining"),
+    HeaderName::from_static("ratelimit-reset"),
+];
 
 /// Why a request is not put to the schema.
 #[derive(Debug)]
@@ -81,7 +94,27 @@ pub(super) fn answered(answer: &Answer, finished: Finished, media: Media) -> Res
     let kind = Kind::from(finished);
     let mut response = written(status_for(kind, media), media, to_json(answer, finished));
     if matches!(kind, Kind::TooMany | Kind::Overloaded) {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_secs(answer)));
+    }
+    response
+}
+
+/// The whole seconds that the first error says to wait, at least one.
+fn retry_after_secs(answer: &Answer) -> u64 {
+    let error = answer.errors.first().and_then(|error| error.extensions.as_ref());
+    match error.and_then(|extensions| extensions.get("retryAfterMs")) {
+        Some(Value::Number(millis)) => millis.as_u64().unwrap_or_default().div_ceil(1_000).max(1),
+        _ => 1,
+    }
+}
+
+/// `response` with what is left to its caller, when that is limited.
+pub(super) fn rated(mut response: Response, drawn: Option<Draw>) -> Response {
+    if let Some(draw) = drawn {
+        let reset_secs = draw.full_after.as_millis().div_ceil(1_000);
+        let reset_secs = u64::try_from(reset_secs).unwrap_or(u64::MAX);
+        let values = [draw.rate.capacity().into(), draw.remaining.into(), HeaderValue::from(reset_secs)];
+        response.headers_mut().extend(RATE_HEADERS.into_iter().zip(values));
     }
     response
 }

@@ -12,7 +12,7 @@ use axum::{
 use super::{
     Shared, Transport,
     accept::{Media, is_json, negotiate},
-    answer::{Refused, answered},
+    answer::{Refused, answered, rated},
     ask::{Ask, check_length, discard},
     caller::{Caller, bearer},
     documents::Unresolved,
@@ -94,18 +94,19 @@ async fn respond(
     let via = if media == Media::EventStream { Via::Sse } else { Via::Http };
     let document_max = shared.config.http.document_limit.bytes();
     let call = Call::new(ask.into_request()?, caller.actor.clone(), via, id.clone(), document_max);
+    let call = call.metered(shared.ports.rates.as_ref());
     if is_get && call.kind() == Some(OperationType::Mutation) {
         return Err(Refused::method("Mutations need POST.", "POST"));
     }
     if media == Media::EventStream {
-        return sse::answer(transport, caller, call.resumed(after));
+        return sse::answer(transport, caller, call.resumed(after)).await;
     }
     if call.kind() == Some(OperationType::Subscription) {
         let message = "Subscriptions need `Accept: text/event-stream`, or a socket.";
         return Ok(refused(ErrorCode::BadUserInput, message, media, id));
     }
     let item = shared.run(call).await;
-    Ok(answered(&item.answer, item.finished, media))
+    Ok(rated(answered(&item.answer, item.finished, media), item.drawn))
 }
 
 async fn read(shared: &Shared, parts: &Parts, body: &mut Option<Body>) -> Result<Ask, Refused> {

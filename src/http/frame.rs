@@ -14,7 +14,12 @@ use futures_util::FutureExt;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 
-use super::{Transport, accept::Media, answer::Refused, status::Kind};
+use super::{
+    Transport,
+    accept::Media,
+    answer::{RATE_HEADERS, Refused},
+    status::Kind,
+};
 use crate::{clock::Stopwatch, graphql::extensions::RequestId};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -36,7 +41,7 @@ pub(super) fn around(routes: Router, transport: &Transport) -> Router {
             HeaderName::from_static("last-event-id"),
             REQUEST_ID,
         ])
-        .expose_headers([REQUEST_ID, header::RETRY_AFTER])
+        .expose_headers([REQUEST_ID, header::RETRY_AFTER].into_iter().chain(RATE_HEADERS).collect::<Vec<_>>())
         .max_age(PREFLIGHT_KEPT);
     routes.layer(cors).layer(middleware::from_fn_with_state(transport.clone(), frame))
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
-use async_graphql::{Executor, Request, Response, ServerError, parser::types::OperationType};
+use async_graphql::{Executor, Request, Response, ServerError, Value, parser::types::OperationType};
 use futures_util::{
     FutureExt, StreamExt,
     future::BoxFuture,
@@ -12,16 +12,20 @@ use tracing::Instrument;
 
 use super::{Shared, answer::to_json};
 use crate::{
+    app::rate::Rates,
     auth::Actor,
     clock::Stopwatch,
+    domain::rate::Draw,
     graphql::{
         error::ErrorCode,
-        extensions::{Finished, Progress, RequestId, Resume, finish, operation_type, refusal},
+        extensions::{Finished, Meter, Progress, RequestId, Resume, cost_report, finish, operation_type, refusal},
     },
 };
 
 /// When a process that is busy is worth asking again.
 const BUSY_RETRY_MS: u64 = 1_000;
+/// Among the extensions of a request, `true` asks what it costs; among those of the answer, that is told.
+const COST: &str = "cost";
 
 /// The schema, and what every request to it carries.
 #[derive(Clone)]
@@ -89,6 +93,7 @@ pub(super) struct Call {
     kind: Option<OperationType>,
     progress: Progress,
     resume: Resume,
+    meter: Option<Meter>,
     id: RequestId,
 }
 
@@ -100,6 +105,8 @@ pub(super) struct Item {
     pub(super) finished: Finished,
     /// Where in its stream the answer stands.
     pub(super) cursor: Option<String>,
+    /// What was drawn from the caller's bucket.
+    pub(super) drawn: Option<Draw>,
 }
 
 impl Item {
@@ -113,7 +120,18 @@ impl Call {
     /// `request` as `actor` asks it. A document longer than `document_max` bytes is not even parsed here.
     pub(super) fn new(mut request: Request, actor: Actor, via: Via, id: RequestId, document_max: usize) -> Self {
         let kind = if request.query.len() <= document_max { operation_type(&mut request) } else { None };
-        Self { request, actor, via, kind, progress: Progress::default(), resume: Resume::default(), id }
+        Self { request, actor, via, kind, progress: Progress::default(), resume: Resume::default(), meter: None, id }
+    }
+
+    /// The same, at the cost of what the actor may ask by `rates`.
+    pub(super) fn metered(mut self, rates: Option<&Arc<dyn Rates>>) -> Self {
+        self.meter = rates.map(|rates| Meter::new(Arc::clone(rates), self.actor.id));
+        self
+    }
+
+    /// What it draws from its caller's bucket, when that is limited.
+    pub(super) fn meter(&self) -> Option<&Meter> {
+        self.meter.as_ref()
     }
 
     /// The same, for a reader who saw everything up to `after`.
@@ -131,8 +149,12 @@ impl Call {
     }
 
     fn into_request(self, graph: &Graph) -> Request {
-        let Self { request, actor, progress, resume, id, .. } = self;
-        (graph.context)(request, actor).data(progress).data(resume).data(id)
+        let Self { request, actor, progress, resume, meter, id, .. } = self;
+        let request = (graph.context)(request, actor).data(progress).data(resume).data(id);
+        match meter {
+            Some(meter) => request.data(meter),
+            None => request,
+        }
     }
 }
 
@@ -142,11 +164,12 @@ impl Shared {
         let record = Record::of(&call);
         let span = tracing::info_span!("operation", request.id = call.id.as_str(), actor.id = %call.actor.id);
         async {
-            let (id, progress, resume) = (call.id.clone(), call.progress.clone(), call.resume.clone());
+            let (id, resume, bill) = (call.id.clone(), call.resume.clone(), Bill::of(&call));
             let mut answer = self.execute(call).await;
-            let finished = finish(&mut answer, &progress, &id);
-            record.ended(finished, &progress);
-            Item { answer, finished, cursor: resume.take() }
+            let finished = finish(&mut answer, &bill.progress, &id);
+            record.ended(finished, &bill.progress);
+            bill.tell(&mut answer);
+            Item { answer, finished, cursor: resume.take(), drawn: bill.drawn() }
         }
         .instrument(span)
         .await
@@ -176,7 +199,7 @@ impl Shared {
         let record = Record::of(&call);
         let open = Open::new(call.via);
         let span = tracing::info_span!("subscription", request.id = call.id.as_str(), actor.id = %call.actor.id);
-        let (id, progress, resume) = (call.id.clone(), call.progress.clone(), call.resume.clone());
+        let (id, resume, bill) = (call.id.clone(), call.resume.clone(), Bill::of(&call));
         let request = call.into_request(&self.ports.graph);
         let answers = span.in_scope(|| self.ports.graph.api.stream(request));
         // After a panic the stream must not be polled again.
@@ -188,18 +211,45 @@ impl Shared {
             })
             .boxed();
         stream::unfold((calm, Some(record), open), move |(mut answers, mut record, open)| {
-            let (id, progress, resume) = (id.clone(), progress.clone(), resume.clone());
+            let (id, resume, bill) = (id.clone(), resume.clone(), bill.clone());
             let next = async move {
                 let mut answer = answers.next().await?;
-                let finished = finish(&mut answer, &progress, &id);
+                let finished = finish(&mut answer, &bill.progress, &id);
                 if let Some(record) = record.take() {
-                    record.ended(finished, &progress);
+                    record.ended(finished, &bill.progress);
+                    bill.tell(&mut answer);
                 }
-                Some((Item { answer, finished, cursor: resume.take() }, (answers, record, open)))
+                Some((Item { answer, finished, cursor: resume.take(), drawn: bill.drawn() }, (answers, record, open)))
             };
             next.instrument(span.clone())
         })
         .boxed()
+    }
+}
+
+/// What a call costs, and whether its answer shall say so.
+#[derive(Clone)]
+struct Bill {
+    progress: Progress,
+    meter: Option<Meter>,
+    is_asked: bool,
+}
+
+impl Bill {
+    fn of(call: &Call) -> Self {
+        let is_asked = call.request.extensions.get(COST) == Some(&Value::Boolean(true));
+        Self { progress: call.progress.clone(), meter: call.meter.clone(), is_asked }
+    }
+
+    fn drawn(&self) -> Option<Draw> {
+        self.meter.as_ref().and_then(Meter::drawn)
+    }
+
+    /// Puts the cost into an answer that was asked to tell it. For a subscription that is the first one.
+    fn tell(&self, answer: &mut Response) {
+        if self.is_asked {
+            answer.extensions.insert(COST.to_owned(), cost_report(self.progress.cost(), self.drawn()));
+        }
     }
 }
 
@@ -233,6 +283,9 @@ impl Record {
             Finished::Errors => ("errors", ""),
             Finished::Refused(code) => ("refused", code.as_str()),
         };
+        if finished == Finished::Refused(ErrorCode::RateLimited) {
+            metrics::counter!("gangway_rate_limited_total", "transport" => via).increment(1);
+        }
         let elapsed = since.elapsed();
         metrics::counter!("gangway_requests_total", "type" => kind, "transport" => via, "outcome" => outcome)
             .increment(1);

@@ -48,7 +48,7 @@ use ask::Ask;
 use documents::Unresolved;
 
 use crate::{
-    app::App,
+    app::{App, rate::Rates},
     auth::{Actor, Authenticate},
     clock::{Clock, IdSource},
     config::Config,
@@ -73,6 +73,8 @@ pub struct Ports {
     pub files: Option<App>,
     /// What can be asked by name.
     pub documents: Documents,
+    /// How much callers may ask; without it, as much as they like.
+    pub rates: Option<Arc<dyn Rates>>,
 }
 
 /// Serves the API.

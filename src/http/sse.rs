@@ -22,11 +22,15 @@ use futures_util::{
 use super::{
     Transport,
     accept::Media,
-    answer::Refused,
+    answer::{Refused, answered, rated},
     caller::Caller,
     graph::{Call, Item, Via},
     socket::Counted,
     status::Kind,
+};
+use crate::graphql::{
+    error::ErrorCode,
+    extensions::{Finished, Meter},
 };
 
 /// How long a caller with too many streams should wait for one of them to end.
@@ -37,19 +41,25 @@ const COMPLETE: &str = "event: complete\ndata:\n\n";
 const SIGN_OF_LIFE: &str = ":\n\n";
 
 /// Answers `call` as a stream.
-pub(super) fn answer(transport: &Transport, caller: Caller, call: Call) -> Result<Response, Refused> {
+pub(super) async fn answer(transport: &Transport, caller: Caller, call: Call) -> Result<Response, Refused> {
     let shared = transport.0.clone();
     let Some(seat) = shared.seats.take(caller.actor.id) else {
         return Err(Refused::later(Kind::TooMany, "You hold as many streams as you may.", SEAT_RETRY));
     };
-    let items = if call.kind() == Some(OperationType::Subscription) {
-        shared.subscribe(call)
+    let meter = call.meter().cloned();
+    let mut items = if call.kind() == Some(OperationType::Subscription) {
+        shared.subscribe(call).fuse().boxed()
     } else {
         let shared = shared.clone();
         stream::once(async move { shared.run(call).await }).boxed()
     };
-    let events =
-        items.map(|item| next(&item)).chain(stream::once(future::ready(Bytes::from_static(COMPLETE.as_bytes()))));
+    let first = begin(&mut items, meter.as_ref()).await;
+    let drawn = meter.as_ref().and_then(Meter::drawn);
+    if let Some(item) = first.as_ref().filter(|item| item.finished == Finished::Refused(ErrorCode::RateLimited)) {
+        return Ok(rated(answered(&item.answer, item.finished, Media::GraphqlResponse), drawn));
+    }
+    let complete = stream::once(future::ready(Bytes::from_static(COMPLETE.as_bytes())));
+    let events = stream::iter(first).chain(items).map(|item| next(&item)).chain(complete);
     let every = shared.config.http.ping_every;
     let cut = async move {
         tokio::select! {
@@ -67,7 +77,19 @@ pub(super) fn answer(transport: &Transport, caller: Caller, call: Call) -> Resul
         (header::CACHE_CONTROL, "no-store"),
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((headers, Body::from_stream(lines)).into_response())
+    Ok(rated((headers, Body::from_stream(lines)).into_response(), drawn))
+}
+
+/// Waits until it is known whether the caller's allowance holds out, because the head of the answer says so. Gives the
+/// first item if that came by then: that of a refusal always does.
+async fn begin(items: &mut BoxStream<'static, Item>, meter: Option<&Meter>) -> Option<Item> {
+    let meter = meter?;
+    let draw = tokio::select! {
+        biased;
+        first = items.next() => return first,
+        draw = meter.known() => draw,
+    };
+    if draw.wait.is_some() { items.next().await } else { None }
 }
 
 fn next(item: &Item) -> Bytes {

@@ -10,10 +10,15 @@ use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::{self, App, Parts, job::Ticks},
+    app::{
+        self, App, Parts,
+        job::Ticks,
+        rate::{Buckets, Rates},
+    },
     auth::Actor,
     clock::{Clock, IdSource, System},
     config::Config,
+    domain::rate::Rate,
     error::{Error, Result},
     graphql::{self, extensions::guarded, guard::Limits, subscription::event::Everything},
     http::{Documents, Graph, Ports, Transport},
@@ -28,6 +33,7 @@ use crate::{
 
 pub mod access;
 mod keys;
+pub mod rates;
 mod readiness;
 mod shelves;
 
@@ -190,7 +196,19 @@ impl Process {
             metrics: Arc::new(move || metrics.render()),
             files: Some(self.app.clone()),
             documents: self.documents()?,
+            rates: self.rates()?,
         })
+    }
+
+    /// How much callers may ask, when that is limited.
+    fn rates(&self) -> Result<Option<Arc<dyn Rates>>> {
+        let http = &self.config.http;
+        let Some(rate) = Rate::new(http.rate_capacity, http.rate_refill) else { return Ok(None) };
+        let own = Buckets::new(rate, Arc::new(System));
+        Ok(Some(match self.redis() {
+            Some(client) => Arc::new(rates::SharedBuckets::open(&client, &self.config.redis.prefix, own)?),
+            None => Arc::new(own),
+        }))
     }
 
     fn start_worker(&self) -> Running {

@@ -31,6 +31,11 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ),
     ("gangway_request_seconds", Kind::Histogram, "Time from a request to its answer, by operation type and transport."),
     ("gangway_request_cost", Kind::Histogram, "Static cost of the documents that were let through."),
+    (
+        "gangway_rate_limited_total",
+        Kind::Counter,
+        "Operations refused because their caller had no allowance left, by transport.",
+    ),
     ("gangway_errors_total", Kind::Counter, "Errors in answers, by code."),
     ("gangway_http_responses_total", Kind::Counter, "HTTP answers, by route and status."),
     ("gangway_connections", Kind::Gauge, "Connections open now."),

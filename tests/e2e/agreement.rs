@@ -3,10 +3,13 @@
 use gangway::domain::role::Role;
 use serde_json::{Value, json};
 
-use crate::support::{
-    TestApp,
-    make::{self, assert_constant, refusal, sent},
-    on_both_stacks,
+use crate::{
+    engagement::change,
+    support::{
+        TestApp, flow,
+        make::{self, assert_constant, refusal, sent},
+        on_both_stacks, run,
+    },
 };
 
 const RECORD: &str = "mutation($input: AgreementRecordInput!) {

@@ -27,6 +27,7 @@ mod once;
 mod process;
 mod process_document;
 mod published_keys;
+mod rate_limit;
 mod recipient_key;
 mod stakeholder;
 mod stale;

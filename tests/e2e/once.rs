@@ -40,8 +40,7 @@ on_both_stacks! {
             let lock = Statement::from_string(DbBackend::Postgres, "SELECT id FROM client FOR UPDATE");
             held.query_all_raw(lock).await.unwrap();
             let (told, waiting) = match select(Box::pin(first), Box::pin(again)).await {
-                Either::Left((told, waiting)) => (told, waiting),
-                Either::Right((told, waiting)) => (told, waiting),
+                Either::Left((told, waiting)) | Either::Right((told, waiting)) => (told, waiting),
             };
             assert_eq!(refusal(&told), ("IDEMPOTENCY_IN_PROGRESS", "idempotencyKey".to_owned()));
             assert_eq!((&told["userErrors"][0]["retryAfterMs"], &told["replayed"]), (&json!(1_000), &json!(false)));

@@ -5,6 +5,7 @@
 mod documents;
 mod files;
 mod operations;
+mod rates;
 mod requests;
 mod sockets;
 mod streams;

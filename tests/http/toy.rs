@@ -15,10 +15,11 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use futures_util::{Stream, StreamExt, stream};
 use gangway::{
+    app::rate::{Buckets, Rates},
     auth::{Actor, Authenticate, ClientScope},
     clock::{Clock, System},
     config::{Config, Environment, Flags},
-    domain::role::Role,
+    domain::{rate::Rate, role::Role},
     error::{Error, Result, Unavailable},
     graphql::{
         extensions::{Resume, guarded},
@@ -225,7 +226,9 @@ impl Toy {
         let metrics = Metrics::start().unwrap();
         let slow = Arc::new(Notify::new());
         let schema = guarded(Schema::build(Query, Mutation, Events).data(slow.clone()), Limits::default()).finish();
+        let rate = Rate::new(config.http.rate_capacity, config.http.rate_refill);
         let ports = Ports {
+            rates: rate.map(|rate| -> Arc<dyn Rates> { Arc::new(Buckets::new(rate, Arc::new(System))) }),
             graph: Graph::new(schema, Request::data),
             authenticate: doorman.clone(),
             readiness: ready.clone(),

@@ -16,6 +16,7 @@ use async_graphql::{
 
 use super::{
     finish::{WRONG_VALUE, refusal},
+    meter::Meter,
     number,
     progress::{Phase, Progress},
 };
@@ -73,10 +74,11 @@ impl Extension for Watch {
         request: Request,
         next: NextPrepareRequest<'_>,
     ) -> ServerResult<Request> {
-        if let Some(progress) = request.data.get(&TypeId::of::<Progress>()).and_then(|data| data.downcast_ref()) {
+        if let Some(progress) = carried::<Progress>(&request) {
             // Set once: an extension is made for one request.
-            _ = self.progress.set(Progress::clone(progress));
+            _ = self.progress.set(progress);
         }
+        let meter = carried::<Meter>(&request);
         let mut request = next.run(ctx, request).await?;
         if request.query.len() > self.limits.bytes {
             let too_long = Refusal::TooMuch { what: "bytes", limit: self.limits.bytes as u64 };
@@ -100,6 +102,9 @@ impl Extension for Watch {
         refuse_missing_variables(document, operation.as_deref(), &variables)?;
         refuse_wide_numbers(document, &variables, &ctx.schema_env.registry)?;
         _ = self.from_variables.set(arguments_from_variables(document));
+        if let Some(meter) = meter {
+            meter.charge(weight.cost).await?;
+        }
         Ok(request)
     }
 
@@ -128,6 +133,11 @@ impl Extension for Watch {
         self.reach(Phase::Executed);
         next.run(ctx, operation).await
     }
+}
+
+/// What the transport put into `request`.
+fn carried<T: Clone + 'static>(request: &Request) -> Option<T> {
+    request.data.get(&TypeId::of::<T>()).and_then(|data| data.downcast_ref()).cloned()
 }
 
 /// The type of the operation that `request` asks to run. `None` when its document cannot be read or names no

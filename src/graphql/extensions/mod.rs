@@ -2,13 +2,14 @@
 //! far it got is marked, its errors leave with a code.
 //!
 //! The transport puts a [`Progress`] and a [`RequestId`] into the request, and a [`Resume`] where a reader
-//! may take a stream up again; after the answer it calls [`finish`].
+//! may take a stream up again; after the answer it calls [`finish`]. A [`Meter`] among them draws the document's cost.
 //!
 //! Deliberately absent: statuses and bytes (`http`), and what errors of ours say (`graphql::error`).
 //! To add a hook, add an `Extension` here and name it in [`guarded`].
 
 mod document;
 mod finish;
+mod meter;
 mod number;
 mod progress;
 mod resume;
@@ -19,6 +20,7 @@ use async_graphql::{ObjectType, SchemaBuilder, SubscriptionType};
 
 pub use document::{DocumentGuard, operation_type};
 pub use finish::{Finished, finish, refusal};
+pub use meter::{Meter, cost_report};
 pub use progress::{Phase, Progress, RequestId};
 pub use resume::Resume;
 

@@ -6,7 +6,8 @@
 //!
 //! The **cost** is static and simple: a field with fields of its own costs 1, a root field of a mutation 10,
 //! a plain value nothing; what lies below a connection counts once per node of the page (`first` or `last`,
-//! else the default page; `ids` by its length). `edges` and `pageInfo` are parts of a page and cost nothing.
+//! else the default page; `ids` by its length). `edges` and `pageInfo` are parts of a page and cost nothing, and
+//! neither does the question what may still be asked.
 //!
 //! Deliberately absent: whether the document fits the schema. That is validation, which comes after.
 //! To add a limit, add it to [`Limits`], count it in `Scale`, compare it in `Weight::held_against`.
@@ -29,6 +30,8 @@ mod tests;
 const WALK_MAX: u32 = 64;
 /// What a root field of a mutation costs: a transaction, where a query's field is a part of a read.
 const MUTATION_COST: u64 = 10;
+/// The field of the query that costs nothing: whoever has nothing left may ask that.
+const FREE_ROOT: &str = "rateLimit";
 
 /// How much a document may weigh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,7 +296,9 @@ impl<'a> Scale<'a> {
         if name == "__schema" || name == "__type" {
             (below.depth, below.schema_depth) = (1, below.depth.max(below.schema_depth));
         }
-        weight.cost = u64::from(!matches!(name, "edges" | "pageInfo"));
+        let is_root = parent.is_some() && parent == self.types.map(|types| types.query_type.as_str());
+        let is_free = matches!(name, "edges" | "pageInfo") || (is_root && name == FREE_ROOT);
+        weight.cost = u64::from(!is_free);
         weight.add(below);
         Ok(weight)
     }

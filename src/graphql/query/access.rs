@@ -1,4 +1,4 @@
-//! Reading who asks, who there is, and which keys there are.
+//! Reading who asks and how much more it may, who there is, and which keys there are.
 
 use async_graphql::{Context, Object};
 
@@ -8,9 +8,11 @@ use crate::{
     graphql::{
         connection::{Slice, total},
         context::Caller,
+        extensions::{Meter, Progress},
         payload::{Nullable, nullable},
         types::{
             api_key::{ApiKey, ApiKeyConnection},
+            rate_limit::RateLimit,
             user::{User, UserConnection, UserFilter},
             viewer::Viewer,
         },
@@ -29,6 +31,19 @@ impl AccessQuery {
             let actor = ctx.actor()?;
             actor.require(Permission::Viewer)?;
             Ok(Some(Viewer(actor.clone())))
+        };
+        nullable(found.await)
+    }
+
+    /// How much the caller may still ask; null while nothing is limited. To ask this costs nothing. A request with
+    /// `"extensions": { "cost": true }` gets the same with its answer, as `extensions.cost`.
+    /// Example: `{ rateLimit { limit remaining resetAt cost } }`.
+    async fn rate_limit(&self, ctx: &Context<'_>) -> Nullable<RateLimit> {
+        let found = async {
+            ctx.actor()?.require(Permission::RateLimit)?;
+            let drawn = ctx.data_opt::<Meter>().and_then(Meter::drawn);
+            let cost = ctx.data_opt::<Progress>().map_or(0, Progress::cost);
+            Ok(drawn.map(|draw| RateLimit::new(draw, cost, ctx.app().now())))
         };
         nullable(found.await)
     }

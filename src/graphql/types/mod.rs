@@ -29,6 +29,7 @@ pub mod pipeline;
 pub mod process;
 pub mod queue;
 pub mod raci;
+pub mod rate_limit;
 pub mod recipient_key;
 pub mod stakeholder;
 pub mod step;

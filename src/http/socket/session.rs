@@ -186,7 +186,8 @@ impl Session<'_> {
             Err(refused) => return one(self.refused(ErrorCode::BadUserInput, refused.message())),
         };
         let document_max = shared.config.http.document_limit.bytes();
-        let call = Call::new(request, caller.actor.clone(), Via::Socket, self.transport.new_id(), document_max);
+        let call = Call::new(request, caller.actor.clone(), Via::Socket, self.transport.new_id(), document_max)
+            .metered(shared.ports.rates.as_ref());
         let items = if call.kind() == Some(OperationType::Subscription) {
             shared.subscribe(call)
         } else {
@@ -198,7 +199,7 @@ impl Session<'_> {
     fn refused(&self, code: ErrorCode, message: &str) -> Item {
         let mut answer = Answer::from_errors(vec![refusal(code, message)]);
         let finished = finish(&mut answer, &Progress::default(), &self.transport.new_id());
-        Item { answer, finished, cursor: None }
+        Item { answer, finished, cursor: None, drawn: None }
     }
 
     async fn pass_on(&mut self, id: &str, step: Step) -> Result<(), End> {
