@@ -119,6 +119,15 @@ pub async fn revoke(app: &App, actor: &Actor, id: ApiKeyId) -> Result<ApiKey> {
     Ok(key)
 }
 
+/// Those of `ids` that the caller may see.
+///
+/// # Errors
+/// `Forbidden`, and those of the database.
+pub async fn load_many(app: &App, actor: &Actor, ids: &[ApiKeyId]) -> Result<Vec<ApiKey>> {
+    actor.require(Permission::ApiKeys)?;
+    store::api_key::load_many(app.db().read(), &actor.scope, ids).await
+}
+
 /// One page of the keys, newest first.
 ///
 /// # Errors

@@ -84,6 +84,15 @@ pub(crate) async fn lock(tx: &Tx, scope: &ClientScope, id: ApiKeyId) -> Result<A
     found.map(domain).transpose()?.ok_or_else(|| Error::not_found("api key", "id"))
 }
 
+/// Those of `ids` that `scope` allows, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn load_many(db: &impl ConnectionTrait, scope: &ClientScope, ids: &[ApiKeyId]) -> Result<Vec<ApiKey>> {
+    let ids = ids.iter().map(|id| id.uuid());
+    scoped(scope).filter(Column::Id.is_in(ids)).all(db).await?.into_iter().map(domain).collect()
+}
+
 /// One page of keys, newest first.
 ///
 /// # Errors

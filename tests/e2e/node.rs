@@ -149,6 +149,39 @@ on_both_stacks! {
         assert_eq!(read["nodes"], json!([plan, { "id": job["id"], "kind": "DATA_RETURN" }]));
     }
 
+    async fn a_target_is_read_by_its_id_by_whoever_sees_its_job(test) {
+        let site = Site::of(test).await;
+        let job = site.start("target-by-node").await;
+        let document = "query($id: ID!) { job(id: $id) { targets { edges { node { id name state } } } } }";
+        let found = site.test.ask(&site.manager, document, json!({ "id": job["id"] })).await;
+        let target = &found["job"]["targets"]["edges"][0]["node"];
+        let read = "query($id: ID!) { node(id: $id) { id ... on JobTarget { name state } } }";
+        let contact = of_client(&site.test, Role::ClientContact, &site.client).await;
+        for actor in [&site.manager, &contact] {
+            assert_eq!(site.test.ask(actor, read, json!({ "id": target["id"] })).await["node"], *target);
+        }
+        let other = run::run(&site.test, "other").await;
+        let stranger = of_client(&site.test, Role::ClientContact, &other.client).await;
+        assert_eq!(site.test.ask(&stranger, read, json!({ "id": target["id"] })).await, json!({ "node": null }));
+    }
+
+    async fn an_api_key_is_read_by_its_id_by_those_who_may_list_them(app) {
+        let admin = app.staff(Role::Admin);
+        let create = "mutation($input: ApiKeyCreateInput!) { apiKeyCreate(input: $input) { apiKey { id } userErrors { message } } }";
+        let input = json!({ "name": "Billing", "roles": ["INTEGRATION"], "idempotencyKey": "key-by-node" });
+        let key = made(&app, Role::Admin, create, "/apiKey/id", input).await;
+        let read = "query($id: ID!) { node(id: $id) { id ... on ApiKey { name revokedAt } } }";
+        for actor in [&admin, &app.staff(Role::Compliance)] {
+            let expected = json!({ "id": key, "name": "Billing", "revokedAt": null });
+            assert_eq!(app.ask(actor, read, json!({ "id": key })).await["node"], expected);
+        }
+        let client = make::client(&app, "acme").await;
+        let of_one = of_client(&app, Role::Admin, &client).await;
+        for actor in [app.staff(Role::Director), app.staff(Role::Integration), of_one] {
+            assert_eq!(app.ask(&actor, read, json!({ "id": key })).await, json!({ "node": null }), "{:?}", actor.roles);
+        }
+    }
+
     async fn a_contact_reads_its_own_client_and_nothing_that_its_role_does_not_open(app) {
         let (own, other) = (run::run(&app, "acme").await, run::run(&app, "other").await);
         let (mine, foreign) = (nouns(&app, &own).await, nouns(&app, &other).await);

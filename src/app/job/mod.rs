@@ -18,7 +18,9 @@ pub mod worker;
 
 pub use self::{
     plan::{Ask, Draft, Options, Planned, blockers, load_plans, plan},
-    read::{count, count_each, find, health, list, load_many, of_clients, of_steps, target_counts, targets_of},
+    read::{
+        count, count_each, find, health, list, load_many, load_targets, of_clients, of_steps, target_counts, targets_of,
+    },
     steer::{Cancel, Retry, Start, cancel, retry, start},
     ticks::{Tick, Ticks},
 };

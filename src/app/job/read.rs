@@ -12,7 +12,7 @@ use crate::{
         page::{Page, Window},
     },
     error::Result,
-    ids::{ClientId, JobId, StepId},
+    ids::{ClientId, JobId, JobTargetId, StepId},
     store,
 };
 
@@ -109,6 +109,15 @@ pub async fn targets_of(
 ) -> Result<HashMap<JobId, Page<Target>>> {
     actor.require(Permission::JobTarget)?;
     store::job::page_targets(app.db().read(), &actor.scope, jobs, state, window).await
+}
+
+/// Those of the targets `ids` that the caller may see.
+///
+/// # Errors
+/// `Forbidden`, and those of the database.
+pub async fn load_targets(app: &App, actor: &Actor, ids: &[JobTargetId]) -> Result<Vec<Target>> {
+    actor.require(Permission::JobTarget)?;
+    store::job::load_targets(app.db().read(), &actor.scope, ids).await
 }
 
 /// How many targets of each job stand where.

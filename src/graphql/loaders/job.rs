@@ -18,7 +18,7 @@ use crate::{
         loaders::{Batch, Shared, alike},
         types::{job::Job, job_plan::JobPlan, job_target::JobTarget},
     },
-    ids::{ClientId, JobId, JobPlanId, StepId},
+    ids::{ClientId, JobId, JobPlanId, JobTargetId, StepId},
 };
 
 /// Asks for the job with this id.
@@ -40,6 +40,10 @@ pub struct JobsOfStep(pub StepId);
 /// Asks for a page of a job's targets, of one state if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TargetsOf(pub JobId, pub Option<TargetState>, pub Window);
+
+/// Asks for the target with this id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TargetKey(pub JobTargetId);
 
 /// Asks how many targets of this job stand where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -146,6 +150,17 @@ impl Loader<TargetsOf> for Batch {
             found.extend(pages.into_iter().map(|(job, page)| (TargetsOf(job, state, window), page.map(JobTarget))));
         }
         Ok(found)
+    }
+}
+
+impl Loader<TargetKey> for Batch {
+    type Value = JobTarget;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[TargetKey]) -> Result<HashMap<TargetKey, JobTarget>, Shared> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let found = app::job::load_targets(&self.app, &self.actor, &ids).await.map_err(Arc::new)?;
+        Ok(found.into_iter().map(|target| (TargetKey(target.id), JobTarget(target))).collect())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{app::App, auth::Actor, error::Error, graphql::context::Caller};
 
 mod actor;
 mod agreement;
+mod api_key;
 mod certificate;
 mod challenge;
 mod client;
@@ -32,6 +33,7 @@ mod user;
 
 pub use actor::NameOf;
 pub use agreement::{AgreementKey, AgreementsOf};
+pub use api_key::ApiKeyKey;
 pub use certificate::{CertificateKey, CertificateOfJob, CertificatesOf};
 pub use challenge::{ChallengeKey, ChallengesOf};
 pub use client::ClientKey;
@@ -46,7 +48,7 @@ pub use exception::{ExceptionKey, ExceptionsOf};
 pub use fact::{FactCountOf, FactKey, FactsOf};
 pub use file::FileKey;
 pub use holding::{HoldingCountOf, HoldingKey, HoldingsOf};
-pub use job::{GatesOfPlan, JobCountOf, JobKey, JobsOf, JobsOfStep, PlanKey, TargetCountsOf, TargetsOf};
+pub use job::{GatesOfPlan, JobCountOf, JobKey, JobsOf, JobsOfStep, PlanKey, TargetCountsOf, TargetKey, TargetsOf};
 pub use process::{ProcessKey, ReviewsOf, VersionKey, VersionsOf};
 pub use recipient_key::{RecipientKeyKey, RecipientKeysOf};
 pub use stakeholder::{StakeholderKey, StakeholdersOf};

@@ -137,8 +137,8 @@ payload! {
 #[Object]
 impl AccessMutation {
     /// Enters a person before the first sign-in, changes one, or ends its access.
-    /// Example: `mutation { userUpsert(input: { subject: "tess", name: "Tess Lindqvist", roles: [TECHNICIAN] }) { user
-    /// { id } userErrors { message } } }`.
+    /// Example: `mutation { userUpsert(input: { subject: "tess", name: "Tess Lindqvist", roles: [TECHNICIAN],
+    /// idempotencyKey: "tess-joins" }) { user { id } userErrors { message } } }`.
     async fn user_upsert(
         &self,
         ctx: &Context<'_>,

@@ -18,7 +18,7 @@ use crate::{
         error::UserError,
         id,
         mutation::once,
-        payload::{Nullable, Payload, payload, settle},
+        payload::{Nullable, payload, settle},
         scalars::Date,
         types::holding::Holding,
     },
@@ -209,20 +209,11 @@ pub struct HoldingRegisterResult {
     user_errors: Vec<UserError>,
 }
 
-/// The entered lines, row by row.
-#[derive(Clone, Debug, SimpleObject)]
-pub struct HoldingsRegisterPayload {
-    /// One result for each row, in their order.
-    results: Vec<HoldingRegisterResult>,
-    /// What the caller can mend in the request as a whole; then nothing was entered.
-    user_errors: Vec<UserError>,
-    /// Whether an earlier request with the same idempotency key did it.
-    replayed: bool,
-}
-
-impl Payload for HoldingsRegisterPayload {
-    fn refused(user_errors: Vec<UserError>) -> Self {
-        Self { results: Vec::new(), user_errors, replayed: false }
+payload! {
+    /// The entered lines, row by row.
+    once HoldingsRegisterPayload {
+        /// One result for each row, in their order; null when nothing was entered.
+        results: Vec<HoldingRegisterResult>,
     }
 }
 
@@ -287,7 +278,7 @@ impl HoldingMutation {
                 user_errors,
             };
             let results = results("holdings", done.made, result)?;
-            Ok(HoldingsRegisterPayload { results, user_errors: Vec::new(), replayed: done.is_replayed })
+            Ok(HoldingsRegisterPayload::done(done.is_replayed, results))
         };
         settle(registered.await)
     }

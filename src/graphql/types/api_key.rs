@@ -30,7 +30,7 @@ connection! {
 #[Object]
 impl ApiKey {
     /// Opaque id.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 

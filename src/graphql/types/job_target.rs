@@ -40,7 +40,7 @@ connection! {
 #[Object]
 impl JobTarget {
     /// Opaque id.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 

@@ -1,7 +1,7 @@
 //! Everything that can be asked for by its id alone.
 //!
-//! Deliberately absent: what is only a part of something else and never changed by its own id (a target of a job), and
-//! what guards access (api keys). To add a noun, give it a variant here and a line in [`find`]; its `id` must be visible here.
+//! Deliberately absent: what is only a part of something else and never changed by its own id. To add a noun, give it a
+//! variant here and a line in [`find`]; its `id` must be visible here.
 
 use async_graphql::{Context, ContextSelectionSet, ID, Interface, OutputType, Positioned, ServerResult, Value};
 use async_graphql::{parser::types::Field, registry::Registry};
@@ -12,12 +12,13 @@ use crate::{
         context::Caller,
         id,
         loaders::{
-            AgreementKey, CertificateKey, ChallengeKey, ChecklistItemKey, ClientKey, ContactKey, DecisionKey,
-            EngagementKey, EventKey, EvidenceKey, ExceptionKey, FactKey, FileKey, HoldingKey, JobKey, PlanKey,
-            ProcessKey, RecipientKeyKey, StakeholderKey, StepKey, UserKey, VersionKey, load,
+            AgreementKey, ApiKeyKey, CertificateKey, ChallengeKey, ChecklistItemKey, ClientKey, ContactKey,
+            DecisionKey, EngagementKey, EventKey, EvidenceKey, ExceptionKey, FactKey, FileKey, HoldingKey, JobKey,
+            PlanKey, ProcessKey, RecipientKeyKey, StakeholderKey, StepKey, TargetKey, UserKey, VersionKey, load,
         },
         types::{
             agreement::{Agreement, ServiceAgreement, SlaAgreement, SowAgreement, TerminationNotice},
+            api_key::ApiKey,
             certificate::Certificate,
             challenge::Challenge,
             client::Client,
@@ -32,6 +33,7 @@ use crate::{
             holding::{AgentHolding, ConfigHolding, CredentialHolding, DataHolding, Holding, SystemRecordHolding},
             job::Job,
             job_plan::JobPlan,
+            job_target::JobTarget,
             process::{Process, ProcessVersion},
             recipient_key::RecipientKey,
             stakeholder::Stakeholder,
@@ -40,9 +42,9 @@ use crate::{
         },
     },
     ids::{
-        self, AgreementId, CertificateId, ChallengeId, ChecklistItemId, ClientId, ContactId, DecisionId, EngagementId,
-        EventId, EvidenceId, ExceptionId, FactId, FileId, HoldingId, JobId, JobPlanId, ProcessId, ProcessVersionId,
-        RecipientKeyId, StakeholderId, StepId, UserId,
+        self, AgreementId, ApiKeyId, CertificateId, ChallengeId, ChecklistItemId, ClientId, ContactId, DecisionId,
+        EngagementId, EventId, EvidenceId, ExceptionId, FactId, FileId, HoldingId, JobId, JobPlanId, JobTargetId,
+        ProcessId, ProcessVersionId, RecipientKeyId, StakeholderId, StepId, UserId,
     },
 };
 
@@ -119,12 +121,16 @@ pub enum Node {
     JobPlan(JobPlan),
     /// Work that takes its time.
     Job(Job),
+    /// One thing a job acts on.
+    JobTarget(JobTarget),
     /// A signed statement.
     Certificate(Certificate),
     /// A line of the log.
     Event(Event),
     /// A person who signs in.
     User(User),
+    /// A key that an integration signs in with.
+    ApiKey(ApiKey),
 }
 
 macro_rules! nodes {
@@ -165,6 +171,7 @@ pub(in crate::graphql) async fn find(ctx: &Context<'_>, id: &ID) -> async_graphq
     // A contact sees the version its engagement follows, there; by id, drafts could be read as well.
     by_prefix! {
         AgreementId: Agreement, AgreementKey;
+        ApiKeyId: ApiKeys, ApiKeyKey;
         CertificateId: Certificate, CertificateKey;
         ChallengeId: Challenge, ChallengeKey;
         ChecklistItemId: Step, ChecklistItemKey;
@@ -180,6 +187,7 @@ pub(in crate::graphql) async fn find(ctx: &Context<'_>, id: &ID) -> async_graphq
         HoldingId: Holding, HoldingKey;
         JobId: Job, JobKey;
         JobPlanId: Plan, PlanKey;
+        JobTargetId: JobTarget, TargetKey;
         ProcessId: Process, ProcessKey;
         ProcessVersionId: Process, VersionKey;
         RecipientKeyId: RecipientKey, RecipientKeyKey;

@@ -30,7 +30,7 @@ pub(crate) use self::{
     settle::{cancel, cleared, request_cancel, restart, set_result, settle},
     target::{
         add_targets, cancel_targets, change_target, count_targets, fail_targets, find_target, get_target, holdings_of,
-        list_targets, page_targets, retry_targets, succeed_targets, superseded, target_counts,
+        list_targets, load_targets, page_targets, retry_targets, succeed_targets, superseded, target_counts,
     },
 };
 

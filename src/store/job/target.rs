@@ -115,6 +115,19 @@ pub(crate) async fn find_target(
     store::within(select, Column::ClientId, scope).one(db).await?.map(target).transpose()
 }
 
+/// Those of `ids` that `scope` allows, in one statement.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn load_targets(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    ids: &[JobTargetId],
+) -> Result<Vec<Target>> {
+    let select = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+    store::within(select, Column::ClientId, scope).all(db).await?.into_iter().map(target).collect()
+}
+
 /// Writes what one step of work changed about a target, which `tx` has locked.
 ///
 /// # Errors

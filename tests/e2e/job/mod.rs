@@ -56,7 +56,7 @@ const LONG: Duration = Duration::from_mins(1);
 /// A client that is being let go, with data in a folder, and a queue.
 pub(crate) struct Site {
     pub(crate) test: TestApp,
-    client: String,
+    pub(crate) client: String,
     engagement: String,
     holding: String,
     identity: Identity,

@@ -1,15 +1,20 @@
 //! A database for one test: a SQLite file in a temporary folder, or a PostgreSQL database cloned from a
-//! migrated template. Both are gone when the test ends.
+//! migrated template. Both are gone when the test ends; the template stays for the next run with the same migrations.
 
-use std::time::Duration;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use gangway::store::{Db, Options};
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-/// Made once per run of the tests, then only copied.
+/// Found or made once per run of the tests, then only copied.
 static TEMPLATE: OnceCell<String> = OnceCell::const_new();
 
 /// A database that lives as long as this value.
@@ -39,13 +44,45 @@ async fn admin() -> DatabaseConnection {
     Database::connect(server()).await.expect(hint)
 }
 
+/// Every file of the migrations, in order.
+fn migrations(folder: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    entries.into_iter().flat_map(|path| if path.is_dir() { migrations(&path) } else { vec![path] }).collect()
+}
+
+/// The template's name says what is in it: other migrations have another one.
+fn template_name() -> String {
+    let mut hash = Sha256::new();
+    for path in migrations(&Path::new(env!("CARGO_MANIFEST_DIR")).join("migration/src")) {
+        hash.update(path.file_name().unwrap().as_encoded_bytes());
+        hash.update(fs::read(&path).unwrap());
+    }
+    format!("gangway_template_{}", &hex::encode(hash.finalize())[..16])
+}
+
+async fn is_there(admin: &DatabaseConnection, name: &str) -> bool {
+    let sql = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");
+    let statement = Statement::from_string(admin.get_database_backend(), sql);
+    admin.query_one_raw(statement).await.unwrap().is_some()
+}
+
+/// The migrated template. It is made under another name and takes its own when it is whole, so that a run that is cut
+/// short leaves no half of one; of two runs that make it at a time, one gives its own up.
 async fn template() -> String {
-    let name = format!("gangway_template_{}", Uuid::now_v7().simple());
-    let admin = admin().await;
-    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
-    let db = open(&at(&name), 2).await;
+    let (name, admin) = (template_name(), admin().await);
+    if is_there(&admin, &name).await {
+        return name;
+    }
+    let new = format!("{name}_{}", Uuid::now_v7().simple());
+    admin.execute_unprepared(&format!("CREATE DATABASE {new}")).await.unwrap();
+    let db = open(&at(&new), 2).await;
     db.migrate().await.unwrap();
     db.close().await.unwrap();
+    if admin.execute_unprepared(&format!("ALTER DATABASE {new} RENAME TO {name}")).await.is_err() {
+        admin.execute_unprepared(&format!("DROP DATABASE {new}")).await.unwrap();
+        assert!(is_there(&admin, &name).await, "{new} does not become {name}");
+    }
     name
 }
 
