@@ -129,7 +129,7 @@ pub struct TargetDetails {
 pub struct Summary {
     /// SHA-256 of the package manifest, in hex: what the client acknowledges.
     pub manifest_digest: String,
-    /// Name of the package.
+    /// Name of the package: what the names of the texts beside its parts begin with.
     pub package: String,
     /// Where it lies: `NAME://FOLDER`.
     pub location: String,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::{Checkpoint, CheckpointSink, Frozen, PartRecord, Phase, Progress, SoFar, Watch};
+use super::{Checkpoint, CheckpointSink, Frozen, Phase, Progress, SoFar, Watch};
 use crate::{
     app::data_return::Left,
     error::Result,
@@ -100,7 +100,7 @@ impl CheckpointSink for Row {
         self.keeper.still_ours().await
     }
 
-    async fn save(&self, checkpoint: &Checkpoint, _part: &PartRecord) -> Result<()> {
+    async fn save(&self, checkpoint: &Checkpoint) -> Result<()> {
         let packed = Some(checkpoint.clone());
         self.change(|mark| mark.begun.iter_mut().for_each(|making| making.packed.clone_from(&packed))).await
     }

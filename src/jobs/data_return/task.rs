@@ -2,8 +2,9 @@
 //!
 //! Numbered steps, each safe to repeat and safe to be stopped after: (1) the ledger says that the holdings are
 //! being closed; (2) the inventory is frozen, once, and kept in the checkpoint; (3) parts are packed and sent,
-//! each durable before the checkpoint that counts it; (4) everything is read back; (5) the receipt is signed
-//! and the ledger moved, once for a job; (6) every target says so. A run that finds a checkpoint goes on
+//! each durable before the checkpoint that counts it; (4) everything is read back, and what came back damaged is
+//! made and sent again, twice at most; (5) the receipt is signed and the ledger moved, once for a job; (6) every target
+//! says so. A run that finds a checkpoint goes on
 //! behind it, unless the run before found that it is not true any more and emptied it. Whatever ends the job
 //! without success gives the holdings back to the ledger (`app::job`); what the return left behind is cleared
 //! away later (`app::data_return`).
@@ -14,9 +15,10 @@ use super::{
     Format, Order, Package, Phase, Place, RecipientKey, ReturnError, Slug, Source,
     bag::AGENT,
     begin::{begin, replace},
+    condemn,
     mark::{Mark, Row, enter, stop_with, watch},
     order::{About, PART_BYTES},
-    pack, verify,
+    pack, read_back,
 };
 use crate::{
     app::{
@@ -137,11 +139,16 @@ async fn deliver(
         None => begin(context, order, row, &watch).await?,
     };
     let (files, bytes) = (Some(begun.frozen.tally.files), begun.frozen.tally.bytes);
-    enter(context, Some(Phase::Packing), files, Some(bytes));
-    let package = pack(order, &begun.frozen, begun.packed, &watch).await?;
-    step_all(context, targets, TargetVerb::Verify, &Report::default()).await.map_err(ReturnError::Checkpoint)?;
-    enter(context, Some(Phase::Verifying), files, Some(package.bytes()));
-    verify(order, &package, &watch).await?;
+    let (mut from, mut before) = (begun.packed, None);
+    let package = loop {
+        enter(context, Some(Phase::Packing), files, Some(bytes));
+        let package = pack(order, &begun.frozen, from, &watch).await?;
+        step_all(context, targets, TargetVerb::Verify, &Report::default()).await.map_err(ReturnError::Checkpoint)?;
+        enter(context, Some(Phase::Verifying), files, Some(package.bytes()));
+        let Some(damage) = read_back(order, &package, before.as_ref(), &watch).await? else { break package };
+        from = Some(condemn(&package, damage, &watch).await?);
+        before = Some(package);
+    };
     enter(context, None, files, Some(bytes));
     replace(context, order, row.mark().left, begun.fence).await?;
     Ok(package)
@@ -226,7 +233,7 @@ fn summary(context: &TaskContext, order: &Order, package: &Package) -> Result<Su
     let args = context.args::<Args>()?;
     Ok(Summary {
         manifest_digest: package.digest.clone(),
-        package: order.name.to_string(),
+        package: order.stem(package.packed.edition),
         location: format!("{}://{}", args.destination, order.destination.folder.to_text()),
         file_count: contents.files,
         payload_bytes: contents.bytes,
