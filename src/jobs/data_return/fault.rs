@@ -75,6 +75,11 @@ impl ReturnError {
         Some(refused(format!("{part}_{}", fault.kind), format!("{subject} {happened}."), remedy))
     }
 
+    /// Whether it would pass if somebody made room.
+    pub(super) fn lacks_room(&self) -> bool {
+        matches!(self, Self::Destination(fault) | Self::Spool(fault) if fault.kind == FaultKind::Full)
+    }
+
     /// Whether what earlier runs kept is no longer true, so that going on from it would fail again for ever.
     pub(super) fn spoils_the_checkpoint(&self) -> bool {
         match self {

@@ -69,13 +69,12 @@ pub(super) async fn mend(order: &Arc<Order>, checkpoint: &mut Checkpoint, watch:
         let damaged = Head::of(order, part).await?;
         let is_too_much = checkpoint.damaged.len() > DAMAGED_MAX;
         let sealed = if is_too_much { None } else { again(order, checkpoint, &damaged, watch).await? };
-        match sealed {
-            Some(sealed) => put_in_place(order, checkpoint, part, damaged, sealed, watch).await?,
-            None => {
-                cut(order, checkpoint, number - 1).await?;
-                checkpoint.at = damaged.from;
-                checkpoint.damaged.clear();
-            }
+        if let Some(sealed) = sealed {
+            put_in_place(order, checkpoint, part, damaged, sealed, watch).await?;
+        } else {
+            cut(order, checkpoint, number - 1).await?;
+            checkpoint.at = damaged.from;
+            checkpoint.damaged.clear();
         }
         watch.sink.save(checkpoint).await.map_err(ReturnError::Checkpoint)?;
     }

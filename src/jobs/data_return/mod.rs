@@ -63,6 +63,7 @@ mod mend;
 mod part;
 mod payload;
 mod renaming;
+mod room;
 mod run;
 mod seal;
 mod spooled;

@@ -132,14 +132,19 @@ impl Parts {
 mod tests {
     use super::*;
 
+    fn made(fences: &[i64]) -> Parts {
+        let mut parts = Parts::default();
+        for fence in fences {
+            parts.add(*fence, 0);
+        }
+        parts
+    }
+
     #[test]
     fn every_part_keeps_the_fence_of_its_run() {
-        let mut parts = Parts::default();
-        assert_eq!((parts.count(), parts.iter().next()), (0, None));
+        assert_eq!((made(&[]).count(), made(&[]).iter().next()), (0, None));
         let fences = [3, 3, 3, 7, 9, 9];
-        for fence in fences {
-            parts.add(fence, 0);
-        }
+        let parts = made(&fences);
         assert_eq!(parts.iter().map(|part| part.fence).collect::<Vec<_>>(), fences);
         assert_eq!(parts.iter().map(|part| part.number).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
         for (number, fence, has) in
@@ -153,11 +158,6 @@ mod tests {
 
     #[test]
     fn a_part_that_was_made_again_takes_the_place_of_the_damaged_one_and_no_other() {
-        let made = |fences: &[i64]| {
-            let mut parts = Parts::default();
-            fences.iter().for_each(|fence| parts.add(*fence, 0));
-            parts
-        };
         for number in 1..=6 {
             let mut parts = made(&[3, 3, 3, 7, 9, 9]);
             let again = PartId { number, fence: 9, edition: 1 };
@@ -171,8 +171,7 @@ mod tests {
     fn parts_are_cut_at_any_number() {
         let fences = [3, 3, 3, 7, 9, 9];
         for count in 0..=6 {
-            let mut parts = Parts::default();
-            fences.iter().for_each(|fence| parts.add(*fence, 0));
+            let mut parts = made(&fences);
             parts.truncate(count);
             let left: Vec<_> = parts.iter().map(|part| part.fence).collect();
             assert_eq!((left.as_slice(), parts.count()), (&fences[..count as usize], count));

@@ -14,11 +14,12 @@ use std::sync::Arc;
 use super::{
     Format, Order, Package, Phase, Place, RecipientKey, ReturnError, Slug, Source,
     bag::AGENT,
-    begin::{begin, replace},
+    begin::{begin, replace, roomy},
     condemn,
     mark::{Mark, Row, enter, stop_with, watch},
     order::{About, PART_BYTES},
     pack, read_back,
+    room::Full,
 };
 use crate::{
     app::{
@@ -85,7 +86,7 @@ impl Task for ReturnTask {
         let row = Arc::new(Row::of(context, mark));
         match deliver(context, &order, &row, &targets).await {
             Ok(package) => finish(context, &order, &row, &targets, &ids, &package).await,
-            Err(error) => stop(context, &row, error).await,
+            Err(error) => stop(context, &row, &targets, error).await,
         }
     }
 }
@@ -139,6 +140,9 @@ async fn deliver(
         None => begin(context, order, row, &watch).await?,
     };
     let (files, bytes) = (Some(begun.frozen.tally.files), begun.frozen.tally.bytes);
+    if begun.packed.is_none() {
+        roomy(order, bytes).await?;
+    }
     let (mut from, mut before) = (begun.packed, None);
     let package = loop {
         enter(context, Some(Phase::Packing), files, Some(bytes));
@@ -245,16 +249,30 @@ fn summary(context: &TaskContext, order: &Order, package: &Package) -> Result<Su
 }
 
 /// What a run that did not reach its end means. What can be tried again keeps its checkpoint.
-async fn stop(context: &TaskContext, row: &Row, error: ReturnError) -> Result<Outcome> {
+async fn stop(context: &TaskContext, row: &Row, targets: &[Target], error: ReturnError) -> Result<Outcome> {
     if error.spoils_the_checkpoint() {
         row.change(|mark| mark.begun = None).await?;
     }
     if let Some(refusal) = error.refusal() {
+        let lacks_room = error.lacks_room();
         tracing::warn!(error = Error::from(error).describe(), "the return was refused");
-        return Ok(Outcome::Fail(refusal));
+        return if lacks_room { wait(context, row, targets, refusal).await } else { Ok(Outcome::Fail(refusal)) };
     }
     match error {
         ReturnError::Cancelled => Ok(context.signals().should_stop().unwrap_or(Outcome::HandBack)),
         other => Err(other.into()),
     }
+}
+
+/// There is no room. The job waits for it, for a while.
+async fn wait(context: &TaskContext, row: &Row, targets: &[Target], refusal: JobError) -> Result<Outcome> {
+    let now = context.app().now();
+    let full = Full::again(row.mark().full, now);
+    let Some(pause) = full.pause(now) else { return Ok(Outcome::Fail(refusal)) };
+    row.change(|mark| mark.full = Some(full)).await?;
+    let remedy = "Make room: the job looks again by itself, and at once with `jobRetry`. It goes on where it stopped.";
+    let waiting = JobError { is_retryable: true, remedy: Some(remedy.to_owned()), ..refusal };
+    let report = Report { error: Some(waiting.clone()), ..Report::default() };
+    step_all(context, targets, TargetVerb::Wait, &report).await?;
+    Ok(Outcome::Wait(pause, waiting))
 }

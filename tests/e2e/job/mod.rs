@@ -2,6 +2,7 @@
 
 mod clearing;
 mod faults;
+mod full;
 mod live;
 mod meddled;
 mod plan;
