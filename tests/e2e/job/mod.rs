@@ -371,7 +371,7 @@ fn keep_log(test: &TestApp, stop: &CancellationToken) {
 }
 
 const PLAN: &str = "mutation($input: JobPlanInput!) { jobPlan(input: $input) {
-    plan { id kind planHash expiresAt warnings client { id } targets { name holding { id } }
+    plan { id kind planHash expiresAt warnings client { id } targets { name holding { id } location delivery { format destination recipientFingerprints } }
         blockedBy { code isHard remedy } decisions { id } }
     userErrors { code message path remedy } } }";
 const START: &str = "mutation($input: JobStartInput!) { jobStart(input: $input) {
