@@ -32,7 +32,7 @@ use gangway::{
     adapters::local_files::{LocalFiles, Mounts},
     error::Error,
     jobs::data_return::{
-        Checkpoint, CheckpointSink, Format, Order, PartRecord, Place, Progress, SoFar, Source, Watch, freeze,
+        Checkpoint, CheckpointSink, Format, Order, Place, Progress, SoFar, Source, Watch, freeze,
         order::{About, PART_BYTES},
         pack, verify,
     },
@@ -212,7 +212,7 @@ impl CheckpointSink for Silent {
         Ok(())
     }
 
-    async fn save(&self, _checkpoint: &Checkpoint, _part: &PartRecord) -> Result<(), Error> {
+    async fn save(&self, _checkpoint: &Checkpoint) -> Result<(), Error> {
         Ok(())
     }
 }

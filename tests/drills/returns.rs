@@ -64,6 +64,7 @@ impl Data {
             store: "data".to_owned(),
             path: "files".to_owned(),
             label: "files".to_owned(),
+            delivery: None,
         };
         let target = NewTarget {
             id: stack.app.new_id(),

@@ -213,7 +213,7 @@ async fn progress_only_grows_and_ends_at_everything() {
         let packing: Vec<_> = recorded.ticks.iter().filter(|tick| tick.phase == Phase::Packing).collect();
         assert!(packing.windows(2).all(|two| two[0].bytes <= two[1].bytes && two[0].files <= two[1].files));
         assert_eq!(packing.last().unwrap().files, frozen.tally.files);
-        assert_eq!(recorded.parts, package.manifest.parts);
+        assert_eq!(recorded.saved.len(), package.manifest.parts.len());
         assert!(recorded.saved.iter().all(|text| text.len() < 1500));
     });
     assert!(matches!(recorder.last().unwrap().at, Position::End { .. }));

@@ -34,6 +34,33 @@ async fn a_tree_lists_in_one_order_files_before_folders() {
     assert_eq!(below, ["a/w", "a/x", "a/x/y"]);
 }
 
+/// Names that sort oddly: beginnings of each other, control characters, bytes that are no text.
+fn odd_names() -> Vec<Vec<u8>> {
+    let beginnings: [&[u8]; 8] = [b"a", b"a\n", b"a-", b"aa", b"\x01", b"caf\xE9", b"\xff\xfe", "日本".as_bytes()];
+    let all = (0..40_u8).flat_map(|number| beginnings.map(|name| [name, &[b'0' + number]].concat()));
+    all.chain(beginnings.map(<[u8]>::to_vec)).collect()
+}
+
+#[tokio::test]
+async fn a_folder_of_any_number_of_names_lists_the_same_in_little_memory() {
+    let temp = tempfile::tempdir().unwrap();
+    for name in odd_names() {
+        write(temp.path(), &name, "");
+        write(temp.path(), [b"d", name.as_slice(), b"/", name.as_slice()].concat(), "");
+        write(temp.path(), [b"d", name.as_slice(), b"/below/x"].concat(), "");
+    }
+    let store = LocalFiles::open(temp.path(), Mounts::Stay).unwrap();
+    let whole = listing(&store, "").await;
+    assert_eq!(whole.len(), 328 * 5);
+    let mut files: Vec<_> = odd_names();
+    files.sort();
+    let files: Vec<_> = files.into_iter().map(|name| ObjectPath::from_bytes(name).to_text().into_owned()).collect();
+    assert!(whole[..328].iter().map(|(_, name)| name).eq(&files), "by their bytes");
+    for names_bytes in [1, 100, 3_000] {
+        assert_eq!(listing(&store.clone().holding(names_bytes), "").await, whole, "{names_bytes} bytes of names");
+    }
+}
+
 #[tokio::test]
 async fn no_verb_leaves_the_root() {
     let temp = tempfile::tempdir().unwrap();

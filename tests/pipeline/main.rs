@@ -7,6 +7,7 @@ mod changes;
 mod damage;
 mod engine;
 mod local;
+mod mend;
 mod resume;
 mod s3;
 mod s3_faults;

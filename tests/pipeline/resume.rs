@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use gangway::{
     error::Error,
     jobs::data_return::{
-        Checkpoint, CheckpointSink, Frozen, Order, PartRecord, Place, Position, Progress, ReturnError, SoFar, Source,
-        Watch, freeze, pack, verify, verify_deeply,
+        Checkpoint, CheckpointSink, Frozen, Order, Place, Position, Progress, ReturnError, SoFar, Source, Watch,
+        freeze, pack, verify, verify_deeply,
     },
     ports::storage::{FaultKind, ObjectPath},
 };
@@ -240,7 +240,7 @@ impl CheckpointSink for FileSink {
         Ok(())
     }
 
-    async fn save(&self, checkpoint: &Checkpoint, _part: &PartRecord) -> Result<(), Error> {
+    async fn save(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let unfinished = self.0.with_extension("new");
         fs::write(&unfinished, serde_json::to_vec(checkpoint).unwrap()).unwrap();
         fs::rename(unfinished, &self.0).unwrap();

@@ -1,21 +1,24 @@
 //! Listing a tree in a fixed order and in little memory.
 //!
 //! Order: a folder's own line, then what is not a folder in it by the bytes of the names, then its folders by
-//! the bytes of their names, each with all below it. Names of one folder at a time are held, and the names of
-//! the folders still to enter on the way down; a folder of a million files costs some 40 bytes for each name.
+//! the bytes of their names, each with all below it. A folder may hold any number of names, so it is read once for each
+//! [`Window`] of them: what is held does not grow with the folder, and a folder of a million files is read some seven
+//! times, which costs little beside looking at each file. A sort on disk would read it once, and would leave the names
+//! of the client's files there when the process dies.
 
 use std::sync::Arc;
 
 use futures_util::StreamExt;
 use rustix::{
     fd::OwnedFd,
-    fs::{AtFlags, Dir, OFlags},
+    fs::{AtFlags, Dir, FileType, OFlags},
     io::Errno,
 };
 use tokio::sync::mpsc;
 
 use super::{
     Root, fault,
+    names::Window,
     read::{facts, kind_of},
 };
 use crate::ports::storage::{Entry, EntryKind, Fault, FaultKind, Listed, Listing, ObjectPath, Result};
@@ -26,11 +29,11 @@ const PAGE: usize = 512;
 /// Pages made ahead of the reader.
 const PAGES_AHEAD: usize = 4;
 
-/// Everything below `folder`.
-pub(super) fn list(root: Arc<Root>, folder: ObjectPath) -> Listing {
+/// Everything below `folder`, with some `names_bytes` of names held at a time.
+pub(super) fn list(root: Arc<Root>, folder: ObjectPath, names_bytes: usize) -> Listing {
     let (pages, received) = mpsc::channel(PAGES_AHEAD);
     let walking = tokio::task::spawn_blocking(move || {
-        let mut walk = Walk { root: &root, pages, page: Vec::with_capacity(PAGE) };
+        let mut walk = Walk { root: &root, names_bytes, pages, page: Vec::with_capacity(PAGE) };
         if let Err(Stop::Failed(fault)) = walk.tree(&folder) {
             // Nobody may be listening any more, which is fine.
             walk.pages.blocking_send(Err(fault)).unwrap_or_default();
@@ -51,6 +54,7 @@ enum Stop {
 
 struct Walk<'a> {
     root: &'a Root,
+    names_bytes: usize,
     pages: mpsc::Sender<Result<Vec<Listed>>>,
     page: Vec<Listed>,
 }
@@ -59,31 +63,67 @@ struct Walk<'a> {
 struct Level {
     /// Length of the path of the folder that holds them.
     path_len: usize,
-    folders: Names,
-    next: usize,
+    folders: Window,
 }
 
 impl Walk<'_> {
     fn tree(&mut self, folder: &ObjectPath) -> Result<(), Stop> {
         let mut path = folder.as_bytes().to_vec();
         let opened = self.open(folder).map_err(|errno| Stop::Failed(fault("list", folder, errno)))?;
-        let mut levels = vec![Level { path_len: path.len(), folders: self.folder(&opened, folder)?, next: 0 }];
+        let mut levels = vec![Level { path_len: path.len(), folders: self.folder(&opened, folder)? }];
         while let Some(level) = levels.last_mut() {
-            let Some(name) = level.folders.get(level.next) else {
+            path.truncate(level.path_len);
+            if level.folders.is_empty() && level.folders.is_cut() {
+                self.more_folders(&ObjectPath::from_bytes(path.clone()), &mut level.folders)?;
+            }
+            let Some(name) = level.folders.take() else {
                 levels.pop();
                 continue;
             };
-            path.truncate(level.path_len);
             if !path.is_empty() {
                 path.push(b'/');
             }
             path.extend_from_slice(name);
-            level.next += 1;
             let here = ObjectPath::from_bytes(path.clone());
             let folders = self.enter(&here)?;
-            levels.push(Level { path_len: path.len(), folders, next: 0 });
+            self.make_room(&mut levels);
+            levels.push(Level { path_len: path.len(), folders });
         }
         self.flush()
+    }
+
+    /// Forgets the names that are held on the way down when they are too many; the folders are read again for them.
+    fn make_room(&self, levels: &mut [Level]) {
+        let held: usize = levels.iter().map(|level| level.folders.bytes()).sum();
+        if held > self.names_bytes {
+            for level in levels {
+                level.folders.forget();
+            }
+        }
+    }
+
+    /// Reads the next folders in `path`.
+    fn more_folders(&mut self, path: &ObjectPath, folders: &mut Window) -> Result<(), Stop> {
+        folders.next();
+        match self.open(path) {
+            // It went away with all that was in it.
+            Err(Errno::NOENT) => Ok(()),
+            Err(errno) => self.unreadable(path, errno),
+            Ok(opened) => {
+                let read = read_names(&opened, |kind, name| {
+                    if kind == FileType::Directory {
+                        folders.offer(name);
+                    }
+                });
+                folders.close();
+                read.or_else(|errno| self.unreadable(path, errno))
+            }
+        }
+    }
+
+    fn unreadable(&mut self, path: &ObjectPath, errno: Errno) -> Result<(), Stop> {
+        let fault = fault("list", path, errno);
+        self.add(Listed::Unreadable { path: path.clone(), kind: EntryKind::Directory, fault })
     }
 
     fn open(&self, folder: &ObjectPath) -> rustix::io::Result<OwnedFd> {
@@ -91,15 +131,14 @@ impl Walk<'_> {
     }
 
     /// Lists the folder itself and what is in it; gives the folders in it.
-    fn enter(&mut self, path: &ObjectPath) -> Result<Names, Stop> {
+    fn enter(&mut self, path: &ObjectPath) -> Result<Window, Stop> {
         let opened = self.open(path).and_then(|folder| Ok((rustix::fs::fstat(&folder)?, folder)));
         match opened {
             // It went away after its parent was read: there is nothing to list.
-            Err(Errno::NOENT) => Ok(Names::default()),
+            Err(Errno::NOENT) => Ok(Window::of(self.names_bytes)),
             Err(errno) => {
-                let fault = fault("list", path, errno);
-                self.add(Listed::Unreadable { path: path.clone(), kind: EntryKind::Directory, fault })?;
-                Ok(Names::default())
+                self.unreadable(path, errno)?;
+                Ok(Window::of(self.names_bytes))
             }
             Ok((stat, folder)) => {
                 self.add(Listed::Entry(Entry {
@@ -115,20 +154,37 @@ impl Walk<'_> {
     }
 
     /// Lists what lies directly in an opened folder, except its folders, which it gives back.
-    fn folder(&mut self, folder: &OwnedFd, path: &ObjectPath) -> Result<Names, Stop> {
-        let (mut others, mut folders) = (Names::default(), Names::default());
-        if let Err(errno) = read_names(folder, &mut others, &mut folders) {
-            let fault = fault("list", path, errno);
-            self.add(Listed::Unreadable { path: path.clone(), kind: EntryKind::Directory, fault })?;
-        }
-        others.sort();
-        for name in others.iter() {
-            if let Some(listed) = look_at(folder, path.join(name), name) {
-                self.add(listed)?;
+    fn folder(&mut self, folder: &OwnedFd, path: &ObjectPath) -> Result<Window, Stop> {
+        let (mut others, mut folders) = (Window::of(self.names_bytes), Window::of(self.names_bytes));
+        let mut read =
+            read_names(
+                folder,
+                |kind, name| {
+                    if kind == FileType::Directory { folders.offer(name) } else { others.offer(name) }
+                },
+            );
+        folders.close();
+        loop {
+            others.close();
+            while let Some(name) = others.take() {
+                if let Some(listed) = look_at(folder, path.join(name), name) {
+                    self.add(listed)?;
+                }
             }
+            if let Err(errno) = read {
+                self.unreadable(path, errno)?;
+                return Ok(folders);
+            }
+            if !others.is_cut() {
+                return Ok(folders);
+            }
+            others.next();
+            read = read_names(folder, |kind, name| {
+                if kind != FileType::Directory {
+                    others.offer(name);
+                }
+            });
         }
-        folders.sort();
-        Ok(folders)
     }
 
     fn add(&mut self, listed: Listed) -> Result<(), Stop> {
@@ -145,7 +201,8 @@ impl Walk<'_> {
     }
 }
 
-fn read_names(folder: &OwnedFd, others: &mut Names, folders: &mut Names) -> rustix::io::Result<()> {
+/// Tells every name in `folder`, from its beginning, in no order.
+fn read_names(folder: &OwnedFd, mut tell: impl FnMut(FileType, &[u8])) -> rustix::io::Result<()> {
     for entry in Dir::read_from(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
@@ -153,12 +210,11 @@ fn read_names(folder: &OwnedFd, others: &mut Names, folders: &mut Names) -> rust
             continue;
         }
         let mut kind = entry.file_type();
-        if kind == rustix::fs::FileType::Unknown {
+        if kind == FileType::Unknown {
             let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
-            kind = rustix::fs::FileType::from_raw_mode(stat.st_mode);
+            kind = FileType::from_raw_mode(stat.st_mode);
         }
-        let names = if kind == rustix::fs::FileType::Directory { &mut *folders } else { &mut *others };
-        names.push(name);
+        tell(kind, name);
     }
     Ok(())
 }
@@ -191,37 +247,5 @@ fn look_at(folder: &OwnedFd, path: ObjectPath, name: &[u8]) -> Option<Listed> {
             mode: Some(stat.st_mode & 0o7777),
             link: link.map(|target| ObjectPath::from_bytes(target.into_bytes())),
         })),
-    }
-}
-
-/// Many names in one piece of memory.
-#[derive(Default)]
-struct Names {
-    bytes: Vec<u8>,
-    at: Vec<(u32, u16)>,
-}
-
-impl Names {
-    fn push(&mut self, name: &[u8]) {
-        // Names are at most 255 bytes, so neither conversion fails before four gigabytes of names in one folder.
-        if let (Ok(start), Ok(len)) = (u32::try_from(self.bytes.len()), u16::try_from(name.len())) {
-            self.at.push((start, len));
-            self.bytes.extend_from_slice(name);
-        }
-    }
-
-    fn get(&self, index: usize) -> Option<&[u8]> {
-        let (start, len) = *self.at.get(index)?;
-        self.bytes.get(start as usize..start as usize + usize::from(len))
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        (0..self.at.len()).filter_map(|index| self.get(index))
-    }
-
-    fn sort(&mut self) {
-        let bytes = &self.bytes;
-        let name = |&(start, len): &(u32, u16)| &bytes[start as usize..start as usize + usize::from(len)];
-        self.at.sort_unstable_by(|left, right| name(left).cmp(name(right)));
     }
 }

@@ -121,6 +121,21 @@ pub struct TargetDetails {
     pub path: String,
     /// The folder it gets in the bag.
     pub label: String,
+    /// What was planned for it, for people to read: the job goes by its own arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
+}
+
+/// How data is to reach the client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivery {
+    /// How it is packed.
+    pub format: DataFormat,
+    /// The configured place it goes to.
+    pub destination: String,
+    /// Fingerprints of the keys it is encrypted to.
+    pub recipients: Vec<String>,
 }
 
 /// What the job says of itself when it is over.
@@ -129,7 +144,7 @@ pub struct TargetDetails {
 pub struct Summary {
     /// SHA-256 of the package manifest, in hex: what the client acknowledges.
     pub manifest_digest: String,
-    /// Name of the package.
+    /// Name of the package: what the names of the texts beside its parts begin with.
     pub package: String,
     /// Where it lies: `NAME://FOLDER`.
     pub location: String,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Args, Options, TargetDetails};
+use super::{Args, Delivery, Options, TargetDetails};
 use crate::{
     app::{
         App,
@@ -19,7 +19,7 @@ use crate::{
         recipient_key::StoredKey,
     },
     error::{Error, Result, Violation},
-    ids::{ClientId, HoldingId, StepId},
+    ids::{ClientId, StepId},
     store::{self, Reader, room::CLIENT_MAX},
 };
 
@@ -28,12 +28,15 @@ const STEP: &str = "data_return";
 /// The states of data that can be returned.
 const OPEN: [HoldingState; 3] = [HoldingState::Active, HoldingState::Closing, HoldingState::Resurfaced];
 /// The most holdings of one return.
-const HOLDINGS_MAX: usize = 100;
+///
+/// # Source
+/// Rule of the API: up to 500 items at once, larger work in several plans.
+const HOLDINGS_MAX: usize = 500;
 
 /// Judges what a return of these holdings would do. Nothing is written.
 ///
 /// # Errors
-/// `NotFound` on `engagementId` or `holdingIds`; `Violation` on `holdingIds`, `destination`, `format` or
+/// `NotFound` on `engagementId` or `holdingIds`; `Violation` on `holdingIds`, `filter`, `destination`, `format` or
 /// `recipientKeyIds`; `Conflict` when the run is no offboarding under way.
 pub(in crate::app) async fn draft(
     db: &impl Reader,
@@ -47,15 +50,20 @@ pub(in crate::app) async fn draft(
     let engagement = engagement.ok_or_else(|| Error::not_found("engagement", "engagementId"))?;
     let client = store::client::find(db, scope, engagement.client_id).await?;
     let client = client.ok_or_else(|| Error::not_found("engagement", "engagementId"))?;
-    let holdings = holdings(db, scope, &client, &ask.holding_ids).await?;
+    let holdings = holdings(db, scope, &client, ask).await?;
     let keys = keys(db, scope, &client, options).await?;
+    let delivery = Delivery {
+        format: options.format,
+        destination: options.destination.clone(),
+        recipients: keys.iter().map(|key| key.fingerprint.clone()).collect(),
+    };
     under_way(&engagement)?;
     destination(app, options)?;
     agreed(db, &client, options).await?;
     Ok(Draft {
         client_id: client.id,
         step_id: step(db, scope, &engagement).await?,
-        targets: holdings.iter().map(target).collect::<Result<_>>()?,
+        targets: holdings.iter().map(|holding| target(holding, &delivery)).collect::<Result<_>>()?,
         warnings: warnings(&holdings),
         blockers: blockers(db, scope, app, &[client.id]).await?.remove(&client.id).unwrap_or_default(),
         fingerprint: fingerprint(&holdings, &keys),
@@ -78,7 +86,8 @@ fn under_way(engagement: &Engagement) -> Result<()> {
     Err(Error::state("Data is returned in the course of an offboarding that is running."))
 }
 
-async fn holdings(db: &impl Reader, scope: &ClientScope, client: &Client, ids: &[HoldingId]) -> Result<Vec<Holding>> {
+async fn holdings(db: &impl Reader, scope: &ClientScope, client: &Client, ask: &Ask) -> Result<Vec<Holding>> {
+    let (ids, filter) = (ask.holding_ids.as_slice(), ask.filter.as_ref());
     let mut found = if ids.is_empty() {
         store::holding::all(db, scope, &open_data(client.id), CLIENT_MAX as u64).await?
     } else {
@@ -89,7 +98,7 @@ async fn holdings(db: &impl Reader, scope: &ClientScope, client: &Client, ids: &
         return Err(Error::not_found("holding", "holdingIds"));
     }
     if ids.is_empty() {
-        found.retain(is_returnable);
+        found.retain(|holding| is_returnable(holding) && filter.is_none_or(|filter| filter.admits(holding)));
     }
     if let Some(other) = found.iter().find(|holding| !is_returnable(holding)) {
         let message = format!("{} is not data that is to be returned now.", other.name);
@@ -99,7 +108,9 @@ async fn holdings(db: &impl Reader, scope: &ClientScope, client: &Client, ids: &
     }
     if !(1..=HOLDINGS_MAX).contains(&found.len()) {
         let message = format!("A return takes 1 to {HOLDINGS_MAX} holdings; these are {}.", found.len());
-        return Err(Error::violation("holdingIds", message));
+        let field = if filter.is_some() { "filter" } else { "holdingIds" };
+        let remedy = "Only data that is open and to be returned counts. Plan more than that in several jobs.";
+        return Err(Violation::new(field, message).remedy(remedy).into());
     }
     found.sort_by_key(|holding| holding.id);
     Ok(found)
@@ -195,7 +206,7 @@ fn fingerprint(holdings: &[Holding], keys: &[StoredKey]) -> String {
     holdings.chain(keys).collect::<Vec<_>>().join(" ")
 }
 
-fn target(holding: &Holding) -> Result<PlannedTarget> {
+fn target(holding: &Holding, delivery: &Delivery) -> Result<PlannedTarget> {
     let HoldingDetails::Data(data) = &holding.details else {
         return Err(Error::not_found("holding", "holdingIds"));
     };
@@ -204,6 +215,7 @@ fn target(holding: &Holding) -> Result<PlannedTarget> {
         store: data.location.store().to_owned(),
         path: data.location.path().to_owned(),
         label: label(holding),
+        delivery: Some(delivery.clone()),
     };
     Ok(PlannedTarget {
         holding_id: Some(holding.id),

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         event::{EventKind, NewEvent},
         gate::Blocker,
-        job::{JobKind, PLAN_LIFETIME, Plan, PlannedTarget},
+        job::{JobKind, PLAN_LIFETIME, Plan, PlannedTarget, TargetFilter},
     },
     error::{Error, Result},
     ids::{ClientId, EngagementId, HoldingId, JobPlanId, StepId},
@@ -27,6 +27,9 @@ pub struct Ask {
     pub engagement_id: EngagementId,
     /// On which lines of the ledger; empty for all that the kind can act on.
     pub holding_ids: Vec<HoldingId>,
+    /// Which of those that the kind can act on, when none are named. A plan keeps the ids that were found by it.
+    #[serde(skip)]
+    pub filter: Option<TargetFilter>,
     /// What the kind lets its caller choose.
     pub options: Options,
 }
@@ -99,12 +102,13 @@ pub struct Planned {
 /// Judges what a job would do and writes the plan down. Nothing outside is touched.
 ///
 /// # Errors
-/// `Forbidden`; `NotFound` on `engagementId` or `holdingIds`; `Violation` on what the kind's planner refuses;
+/// `Forbidden`; `NotFound` on `engagementId` or `holdingIds`; `Violation` on what the kind's planner refuses, on `filter`;
 /// `Conflict` when the engagement does not allow it.
 pub async fn plan(app: &App, actor: &Actor, ask: &Ask) -> Result<Planned> {
     actor.require(Permission::JobPlan)?;
     let mut deed = app.begin(actor).await?;
     let draft = draft(deed.tx(), app, actor, ask).await?;
+    let ask = &found(ask, &draft);
     let plan = Plan {
         id: app.new_id(),
         kind: ask.options.kind(),
@@ -123,6 +127,15 @@ pub async fn plan(app: &App, actor: &Actor, ask: &Ask) -> Result<Planned> {
     deed.record(planned(&plan));
     deed.commit().await?;
     Ok(Planned { plan, blockers: draft.blockers })
+}
+
+/// What was asked for, with the lines that a filter found in its place: what comes into being later is not in the plan.
+fn found(ask: &Ask, draft: &Draft) -> Ask {
+    let mut ask = ask.clone();
+    if ask.filter.take().is_some() {
+        ask.holding_ids = draft.targets.iter().filter_map(|target| target.holding_id).collect();
+    }
+    ask
 }
 
 fn planned(plan: &Plan) -> NewEvent {

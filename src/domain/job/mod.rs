@@ -30,7 +30,7 @@ pub use self::{
     claim::{Claimant, Claimed, Enqueued, Held, Lease, Pick, Presence},
     crash::{ALONE_AFTER_CRASHES, FAILED_AFTER_CRASHES, crashed, runs_alone},
     outcome::{JobError, Outcome, RunAt, Settlement, Standing, settle},
-    plan::{PLAN_LIFETIME, Plan, PlannedTarget, RETRIED_FOR, RetryScope},
+    plan::{PLAN_LIFETIME, Plan, PlannedTarget, RETRIED_FOR, RetryScope, TargetFilter},
     progress::{Meter, Progress, ProgressUnit},
     retry::{BACKOFF_BASE, BACKOFF_CAP, BACKOFF_FLOOR, backoff},
     state::{JobState, Verb},

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::JobKind;
+use crate::domain::holding::{DataKind, Disposition, Holding, HoldingDetails, HoldingKind, HoldingState};
 use crate::ids::{ActorId, ClientId, EngagementId, HoldingId, JobPlanId, StepId};
 
 /// How long a plan may be started: a working day and the night before it, so that whoever has to agree can
@@ -29,6 +30,35 @@ words! {
         /// All that did not succeed: those that failed, were cancelled, or wait.
         Unfinished = "UNFINISHED",
     }
+}
+
+/// Which lines of a client's ledger a job is planned for, out of those that its kind can act on. Empty fields allow
+/// everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetFilter {
+    /// Only these kinds.
+    pub kinds: Vec<HoldingKind>,
+    /// Only these states.
+    pub states: Vec<HoldingState>,
+    /// Only data of these sorts.
+    pub data_kinds: Vec<DataKind>,
+    /// Only data that is to end so.
+    pub dispositions: Vec<Disposition>,
+}
+
+impl TargetFilter {
+    /// Whether `holding` is one of them.
+    pub fn admits(&self, holding: &Holding) -> bool {
+        let data = if let HoldingDetails::Data(data) = &holding.details { Some(data) } else { None };
+        admits(&self.kinds, Some(holding.details.kind()))
+            && admits(&self.states, Some(holding.state))
+            && admits(&self.data_kinds, data.map(|data| data.data_kind))
+            && admits(&self.dispositions, data.map(|data| data.disposition))
+    }
+}
+
+fn admits<T: PartialEq>(allowed: &[T], found: Option<T>) -> bool {
+    allowed.is_empty() || found.is_some_and(|found| allowed.contains(&found))
 }
 
 /// What a job would act on.

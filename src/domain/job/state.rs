@@ -13,7 +13,7 @@ words! {
         Running = "RUNNING",
         /// An attempt failed; due again after a pause.
         Retrying = "RETRYING",
-        /// Every target left is absent; due again later, at no cost of an attempt.
+        /// Every target left is absent, or something is away that all need; due again later, at no cost of an attempt.
         Waiting = "WAITING",
         /// Done and verified.
         Succeeded = "SUCCEEDED",

@@ -9,7 +9,8 @@ use crate::{
     },
     domain::{
         agreement::DataFormat,
-        job::{JobKind, RetryScope, ReturnVerdict},
+        holding::{DataKind, Disposition, HoldingKind, HoldingState},
+        job::{JobKind, RetryScope, ReturnVerdict, TargetFilter},
         text::Name,
     },
     error::{Result, Violation, parse},
@@ -33,11 +34,39 @@ pub struct JobPlanInput {
     kind: JobKind,
     /// In the course of which engagement.
     engagement_id: ID,
-    /// On which lines of the ledger, up to 500; all that the kind can act on when left out.
+    /// On which lines of the ledger, up to 500; all that the kind can act on when left out. Not together with `filter`.
     #[graphql(validator(max_items = 500))]
     holding_ids: Option<Vec<ID>>,
+    /// On which of the lines that the kind can act on, up to 500. The plan keeps the lines that were found.
+    filter: Option<JobTargetFilter>,
     /// What the kind lets its caller choose; the field of that kind.
     options: JobOptionsInput,
+}
+
+/// Which lines of the client's ledger a job is planned for, out of those that its kind can act on. What is left out
+/// allows everything.
+#[derive(Clone, Debug, InputObject)]
+pub struct JobTargetFilter {
+    /// Only these kinds.
+    kinds: Option<Vec<HoldingKind>>,
+    /// Only these states.
+    states: Option<Vec<HoldingState>>,
+    /// Only data of these sorts.
+    data_kinds: Option<Vec<DataKind>>,
+    /// Only data that is to end so.
+    dispositions: Option<Vec<Disposition>>,
+}
+
+impl From<JobTargetFilter> for TargetFilter {
+    fn from(filter: JobTargetFilter) -> Self {
+        let JobTargetFilter { kinds, states, data_kinds, dispositions } = filter;
+        Self {
+            kinds: kinds.unwrap_or_default(),
+            states: states.unwrap_or_default(),
+            data_kinds: data_kinds.unwrap_or_default(),
+            dispositions: dispositions.unwrap_or_default(),
+        }
+    }
 }
 
 /// What a caller chooses, one field for each kind of job.
@@ -66,9 +95,14 @@ impl JobPlanInput {
             let violation = Violation::new("options", format!("These are no options of a {}.", self.kind));
             return Err(violation.remedy("Fill in the field of that kind; other kinds cannot be planned.").into());
         }
+        if self.holding_ids.is_some() && self.filter.is_some() {
+            let violation = Violation::new("filter", "Lines are named or filtered, not both.");
+            return Err(violation.remedy("Leave out `holdingIds` or `filter`.").into());
+        }
         Ok(Ask {
             engagement_id: id::get(&self.engagement_id, "engagement", "engagementId")?,
             holding_ids: ids(self.holding_ids, "holding", "holdingIds")?,
+            filter: self.filter.map(TargetFilter::from),
             options,
         })
     }

@@ -3,9 +3,13 @@
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 use crate::{
-    app::job::Planned,
+    app::{
+        data_return::{Delivery, TargetDetails},
+        job::Planned,
+    },
     auth::permission::Permission,
     domain::{
+        agreement::DataFormat,
         gate,
         job::{JobKind, Plan, PlannedTarget as Target},
     },
@@ -47,8 +51,36 @@ pub struct PlannedTarget {
     inner: Target,
 }
 
+/// How data is to reach the client.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct PlannedDelivery {
+    /// How it is packed.
+    format: DataFormat,
+    /// The configured place it goes to, by name.
+    destination: String,
+    /// Fingerprints of the keys it is encrypted to.
+    recipient_fingerprints: Vec<String>,
+}
+
+impl PlannedTarget {
+    fn data(&self) -> Option<TargetDetails> {
+        serde_json::from_value(self.inner.details.clone()).ok()
+    }
+}
+
 #[async_graphql::ComplexObject]
 impl PlannedTarget {
+    /// Where it lies, as `STORE://PATH`; null when it is no data.
+    async fn location(&self) -> Option<String> {
+        self.data().map(|data| format!("{}://{}", data.store, data.path))
+    }
+
+    /// How it is to reach the client; null when it is not returned.
+    async fn delivery(&self) -> Option<PlannedDelivery> {
+        let Delivery { format, destination, recipients } = self.data()?.delivery?;
+        Some(PlannedDelivery { format, destination, recipient_fingerprints: recipients })
+    }
+
     /// The line of the ledger it is.
     async fn holding(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Holding>> {
         match self.inner.holding_id {

@@ -21,7 +21,7 @@ pub enum JobResult {
 pub struct DataReturnResult {
     /// SHA-256 of the package manifest, in hex: what the client acknowledges.
     manifest_digest: String,
-    /// Name of the package.
+    /// Name of the package: the texts beside its parts are called so, as in `NAME.package.json`.
     package: String,
     /// Where it lies: `DESTINATION://FOLDER`.
     location: String,

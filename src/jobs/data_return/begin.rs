@@ -24,7 +24,6 @@ pub(super) async fn begin(
     writable(order).await?;
     enter(context, Some(Phase::Inventory), None, None);
     let frozen = freeze(order, watch).await?;
-    roomy(order, frozen.tally.bytes).await?;
     let begun = Making { fence, made_by: order.about.made_by.clone(), frozen, packed: None };
     row.change(|mark| mark.begun = Some(begun.clone())).await.map_err(ReturnError::Checkpoint)?;
     Ok(begun)
@@ -41,7 +40,10 @@ async fn writable(order: &Order) -> Result<(), ReturnError> {
 const ROOM_PERCENT: u64 = 105;
 
 /// What is not compressed needs room that is known beforehand. What is compressed may need far less, so it is tried.
-async fn roomy(order: &Order, payload: u64) -> Result<(), ReturnError> {
+///
+/// # Errors
+/// `Destination` with `Full`, and what it answers.
+pub(super) async fn roomy(order: &Order, payload: u64) -> Result<(), ReturnError> {
     let free = order.destination.store.free_bytes().await.map_err(ReturnError::Destination)?;
     let needed = payload.saturating_mul(ROOM_PERCENT) / 100;
     match free.filter(|_| order.format == Format::BagitTar) {

@@ -39,6 +39,13 @@ pub struct Checkpoint {
     pub plain_bytes: u64,
     /// Bytes of the finished parts as they lie at the destination.
     pub stored_bytes: u64,
+    /// Which edition of the package this is, from 0. There is another one each time that something of it came back
+    /// damaged; what an edition makes bears its number in its name.
+    #[serde(default)]
+    pub edition: u32,
+    /// Numbers of the parts that came back damaged and are still to be made again, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<u32>,
 }
 
 /// A place in the tar stream where a part may begin.
@@ -76,6 +83,18 @@ impl Position {
             Self::Payload { file: Some(FileAt { begun: Some(begun), .. }), .. } => begun.offset,
             _ => 0,
         }
+    }
+
+    /// Whether both are among the payload, and this one not before `other`.
+    pub(super) fn is_behind(&self, other: &Self) -> bool {
+        let place = |at: &Self| match at {
+            Self::Start => Some((0, 0, 0)),
+            Self::Payload { line, file } => Some(file.as_ref().map_or((*line, 0, 0), |file| {
+                (*line, file.copy, file.begun.as_ref().map_or(0, |begun| begun.offset + 1))
+            })),
+            Self::Tags { .. } | Self::End { .. } => None,
+        };
+        place(self).zip(place(other)).is_some_and(|(here, there)| here >= there)
     }
 }
 
@@ -121,7 +140,7 @@ impl Midstate {
     }
 }
 
-/// A finished part as it lies at the destination. First line of the part's object in the spool.
+/// A finished part as it lies at the destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartRecord {
@@ -150,11 +169,11 @@ pub trait CheckpointSink: Send + Sync {
     /// Any error stops the return at once.
     async fn still_ours(&self) -> Result<(), Error>;
 
-    /// Keeps the checkpoint after `part` became durable.
+    /// Keeps the checkpoint: a part became durable, or came back damaged.
     ///
     /// # Errors
     /// Any error stops the return at once.
-    async fn save(&self, checkpoint: &Checkpoint, part: &PartRecord) -> Result<(), Error>;
+    async fn save(&self, checkpoint: &Checkpoint) -> Result<(), Error>;
 }
 
 /// How far a phase has come.
@@ -243,7 +262,7 @@ mod tests {
         };
         let mut parts = Parts::default();
         for number in 0..10_000 {
-            parts.add(1_000_000 + number / 1_000);
+            parts.add(1_000_000 + number / 1_000, 0);
         }
         let checkpoint = Checkpoint {
             parts,
@@ -251,7 +270,7 @@ mod tests {
             ..Checkpoint::default()
         };
         let text = serde_json::to_string(&checkpoint).unwrap();
-        assert!(text.len() < 1024, "{} bytes: {text}", text.len());
+        assert!(text.len() < 1280, "{} bytes: {text}", text.len());
         assert_eq!(serde_json::from_str::<Checkpoint>(&text).unwrap(), checkpoint);
     }
 

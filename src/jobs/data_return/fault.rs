@@ -59,8 +59,9 @@ impl ReturnError {
             Self::Destination(fault) => ("DESTINATION", "The destination", fault),
             Self::Spool(fault) => ("SPOOL", "Gangway's own store", fault),
             Self::Mismatch { name, message } => {
+                let message = format!("{name}: {message} What was damaged was sent three times.");
                 let remedy = "Look at the destination, then retry the job: everything is sent anew.";
-                return Some(refused("INTEGRITY_MISMATCH".to_owned(), format!("{name}: {message}"), remedy));
+                return Some(refused("INTEGRITY_MISMATCH".to_owned(), message, remedy));
             }
             Self::Broken(what) => {
                 let message = format!("Gangway cannot go on with its own notes of this return: {what}.");
@@ -72,6 +73,11 @@ impl ReturnError {
         };
         let (happened, remedy) = refusing(fault)?;
         Some(refused(format!("{part}_{}", fault.kind), format!("{subject} {happened}."), remedy))
+    }
+
+    /// Whether it would pass if somebody made room.
+    pub(super) fn lacks_room(&self) -> bool {
+        matches!(self, Self::Destination(fault) | Self::Spool(fault) if fault.kind == FaultKind::Full)
     }
 
     /// Whether what earlier runs kept is no longer true, so that going on from it would fail again for ever.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::{Checkpoint, CheckpointSink, Frozen, PartRecord, Phase, Progress, SoFar, Watch};
+use super::{Checkpoint, CheckpointSink, Frozen, Phase, Progress, SoFar, Watch, room::Full};
 use crate::{
     app::data_return::Left,
     error::Result,
@@ -22,6 +22,9 @@ pub(super) struct Mark {
     pub(super) left: Left,
     /// The package that is being made; none when the next run has to begin one.
     pub(super) begun: Option<Making>,
+    /// The place that is waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) full: Option<Full>,
 }
 
 /// A package that is being made.
@@ -41,7 +44,7 @@ pub(super) struct Making {
 impl Mark {
     /// The same, with nothing begun.
     pub(super) fn anew(&self) -> Self {
-        Self { left: self.left, begun: None }
+        Self { left: self.left, begun: None, full: None }
     }
 
     /// Whether the package that was begun is one the job told of as PARTIAL.
@@ -100,9 +103,15 @@ impl CheckpointSink for Row {
         self.keeper.still_ours().await
     }
 
-    async fn save(&self, checkpoint: &Checkpoint, _part: &PartRecord) -> Result<()> {
-        let packed = Some(checkpoint.clone());
-        self.change(|mark| mark.begun.iter_mut().for_each(|making| making.packed.clone_from(&packed))).await
+    async fn save(&self, checkpoint: &Checkpoint) -> Result<()> {
+        self.change(|mark| {
+            // Something went into it, so there is room.
+            mark.full = None;
+            if let Some(making) = &mut mark.begun {
+                making.packed = Some(checkpoint.clone());
+            }
+        })
+        .await
     }
 }
 

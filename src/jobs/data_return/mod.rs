@@ -21,6 +21,8 @@
 //! - **A run that wakes too late spoils nothing**: what another run would write otherwise bears the fence of the
 //!   run in its name ([`PartId`]), the checkpoint says which names count, and only what older runs left is
 //!   taken away. The package manifest and the list beside it follow from the checkpoint of the last part alone.
+//! - **What comes back damaged is made again**, and only that, twice at most: each time is another edition of the
+//!   package, whose parts and texts bear its number in their names.
 //! - **Parts are independent** age files. Decrypted and put together in order they are one zstd stream of one
 //!   tar. Inside a part every block is a zstd frame of its own, so blocks are compressed side by side.
 //!
@@ -57,11 +59,14 @@ mod file;
 mod inside;
 mod lane;
 mod mark;
+mod mend;
 mod part;
 mod payload;
 mod renaming;
+mod room;
 mod run;
 mod seal;
+mod spooled;
 mod tags;
 mod tarball;
 mod task;
@@ -71,9 +76,10 @@ pub use checkpoint::{Checkpoint, CheckpointSink, PartRecord, Phase, Position, Pr
 pub use fault::ReturnError;
 pub use inside::verify_deeply;
 pub use inventory::{Frozen, freeze};
+pub use mend::{EDITIONS_MAX, condemn};
 pub use order::{Format, Order, Place, Slug, Source};
 pub use package::Package;
 pub use part::{PartId, Parts};
 pub use run::pack;
 pub use task::ReturnTask;
-pub use verify::verify;
+pub use verify::{Damage, read_back, verify};

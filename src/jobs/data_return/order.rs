@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::part::PartId;
+use super::part::{Edition, PartId};
 use crate::{
     domain::{recipient_key::RecipientKey, words},
     error::Violation,
@@ -224,7 +224,13 @@ impl Order {
         format!("{}.part-", self.name)
     }
 
-    /// Where the spool keeps the record and the lines of `part`.
+    /// What the names of the texts beside the parts begin with in this `edition`: the package's name, and `NAME.v2` in
+    /// the second.
+    pub(super) fn stem(&self, edition: u32) -> String {
+        format!("{}{}", self.name, Edition(edition))
+    }
+
+    /// Where the spool keeps what is to be known of `part`.
     pub(super) fn spooled(&self, part: PartId) -> ObjectPath {
         self.spool.at(format!("{}{part}.{SPOOLED}", self.part_prefix()))
     }

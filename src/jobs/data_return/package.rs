@@ -3,20 +3,22 @@
 //!
 //! Beside the parts stand `<name>.package.json` (canonical JSON, RFC 8785), `<name>.sha256` (a list that
 //! `sha256sum -c` reads, of the parts and the package manifest) and `<name>.HOW-TO-RESTORE.txt`. None of them is
-//! encrypted and none holds a file name of the client.
+//! encrypted and none holds a file name of the client. In the second edition of a package, in which something that
+//! came back damaged was made again, they are called `<name>.v2…`: a worker that was held up in the first spoils
+//! nothing.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tokio::runtime::Handle;
 
 use super::{
     bag,
     checkpoint::{Checkpoint, PartRecord, Position},
     fault::{Result, ReturnError, written},
-    inventory::{Frozen, Lines},
+    inventory::Frozen,
     order::{Format, Order, Slug},
     part::Parts,
+    spooled::Head,
     tally::Tally,
 };
 use crate::domain::recipient_key::RecipientKey;
@@ -31,6 +33,8 @@ pub struct Package {
     pub manifest: PackageManifest,
     /// SHA-256 of the canonical text of `manifest`, in hex: what the client acknowledges.
     pub digest: String,
+    /// The checkpoint that it follows from.
+    pub packed: Checkpoint,
 }
 
 /// What a package is made of.
@@ -91,8 +95,8 @@ impl PackageManifest {
 }
 
 /// Writes the texts beside the parts.
-pub(super) async fn describe(order: &Order, frozen: &Frozen, checkpoint: &Checkpoint) -> Result<Package> {
-    let Position::End { manifest_sha256: bag_manifest_sha256 } = &checkpoint.at else {
+pub(super) async fn describe(order: &Order, frozen: &Frozen, packed: Checkpoint) -> Result<Package> {
+    let Position::End { manifest_sha256: bag_manifest_sha256 } = &packed.at else {
         return Err(ReturnError::Broken("a package is described before its end"));
     };
     let manifest = PackageManifest {
@@ -103,47 +107,35 @@ pub(super) async fn describe(order: &Order, frozen: &Frozen, checkpoint: &Checkp
         external_identifier: order.about.external_identifier.clone(),
         inventory_sha256: frozen.sha256.clone(),
         bag_manifest_sha256: bag_manifest_sha256.clone(),
-        contents: checkpoint.tally.clone(),
+        contents: packed.tally.clone(),
         recipients: order.recipients.iter().map(RecipientKey::fingerprint).collect(),
-        parts: records(order, &checkpoint.parts).await?,
+        parts: records(order, &packed.parts).await?,
     };
     let text = manifest.canonical()?;
     let digest = hex::encode(Sha256::digest(&text));
-    let name = manifest_name(order);
-    let sums = sums(&manifest, &name, &digest);
-    let restore = restore_text(order, &manifest);
-    for (name, bytes) in
-        [(name, text), (sums_name(order), sums.into_bytes()), (restore_name(order), restore.into_bytes())]
-    {
+    let names = names(order, packed.edition);
+    let sums = sums(&manifest, &names[0], &digest);
+    let restore = restore_text(order, &manifest, &order.stem(packed.edition));
+    for (name, bytes) in names.iter().zip([text, sums.into_bytes(), restore.into_bytes()]) {
         let path = order.destination.at(name);
         written(order.destination.store.put(&path, Bytes::from(bytes)).await).map_err(ReturnError::Destination)?;
     }
-    Ok(Package { manifest, digest })
+    for name in (0..packed.edition).flat_map(|earlier| self::names(order, earlier)) {
+        order.destination.store.delete(&order.destination.at(name)).await.map_err(ReturnError::Destination)?;
+    }
+    Ok(Package { manifest, digest, packed })
 }
 
-/// Name of the package manifest of `order`.
-pub fn manifest_name(order: &Order) -> String {
-    format!("{}.package.json", order.name)
-}
-
-fn sums_name(order: &Order) -> String {
-    format!("{}.sha256", order.name)
-}
-
-fn restore_name(order: &Order) -> String {
-    format!("{}.HOW-TO-RESTORE.txt", order.name)
+/// Names of the texts beside the parts in this `edition`: the package manifest, the list of sums, the instructions.
+pub(super) fn names(order: &Order, edition: u32) -> [String; 3] {
+    let stem = order.stem(edition);
+    ["package.json", "sha256", "HOW-TO-RESTORE.txt"].map(|kind| format!("{stem}.{kind}"))
 }
 
 async fn records(order: &Order, parts: &Parts) -> Result<Vec<PartRecord>> {
     let mut records = Vec::new();
     for part in parts.iter() {
-        let order = order.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            let mut lines = Lines::of(&order, &order.spooled(part), 0, &Handle::current())?;
-            let text = lines.next_text()?.unwrap_or_default();
-            serde_json::from_slice(text).map_err(|_error| ReturnError::Broken("a spooled part has no record"))
-        });
-        records.push(read.await.map_err(|_stopped| ReturnError::Interrupted)??);
+        records.push(Head::of(order, part).await?.record);
     }
     Ok(records)
 }
@@ -153,7 +145,7 @@ fn sums(manifest: &PackageManifest, name: &str, digest: &str) -> String {
     parts.chain([format!("{digest}  {name}\n")]).collect()
 }
 
-fn restore_text(order: &Order, manifest: &PackageManifest) -> String {
+fn restore_text(order: &Order, manifest: &PackageManifest, stem: &str) -> String {
     let name = &order.name;
     let unpack = match order.format {
         Format::BagitTar => "tar -xf -",
@@ -169,12 +161,12 @@ fn restore_text(order: &Order, manifest: &PackageManifest) -> String {
          \n\
          1. Check that everything arrived:\n\
          \n\
-         \x20   sha256sum -c {name}.sha256\n\
+         \x20   sha256sum -c {stem}.sha256\n\
          \n\
          2. Decrypt, in order, and unpack (key.txt is the file with your private key):\n\
          \n\
          \x20   set -o pipefail\n\
-         \x20   for p in $(cut -c67- {name}.sha256 | grep -F .part-); do age -d -i key.txt $p || break; done | {unpack}\n\
+         \x20   for p in $(cut -c67- {stem}.sha256 | grep -F .part-); do age -d -i key.txt $p || break; done | {unpack}\n\
          \n\
          \x20  The list names the parts in order; an object that it does not name is not part of the package.\n\
          \x20  A part that was changed or cut short makes age fail; tar then fails as well.\n\
@@ -192,7 +184,7 @@ fn restore_text(order: &Order, manifest: &PackageManifest) -> String {
          read. In this package: {files} files, {bytes} bytes, {changed} changed during the return,\n\
          {missing} not in the package.\n\
          \n\
-         The digest to acknowledge is the SHA-256 of {name}.package.json.\n",
+         The digest to acknowledge is the SHA-256 of {stem}.package.json.\n",
         count = manifest.parts.len(),
         zstd = if order.format == Format::BagitTarZstd { ", zstd" } else { "" },
         manifest_file = bag::MANIFEST,

@@ -22,11 +22,14 @@ use crate::ports::storage::{EntryKind, ObjectPath};
 /// Lines of one block at most, so that a block of empty files stays as small in memory as any other.
 const MOST_LINES: usize = 1024;
 
-/// Asks for the payload from `at` on, to the end of the inventory.
+/// The offset that no inventory reaches: up to there is all of it.
+pub(super) const TO_THE_END: u64 = u64::MAX;
+
+/// Asks for the payload from `at` on, up to the line at the offset `until`, which is left out.
 ///
 /// # Errors
 /// Those of the source and the spool, `Cancelled`, and `Interrupted` when a later stage stopped.
-pub(super) fn produce(order: &Arc<Order>, at: Position, lane: &Lane, runtime: &Handle) -> Result<()> {
+pub(super) fn produce(order: &Arc<Order>, at: Position, until: u64, lane: &Lane, runtime: &Handle) -> Result<()> {
     let (line, file) = match at {
         Position::Start => {
             begin_bag(order, lane)?;
@@ -36,7 +39,7 @@ pub(super) fn produce(order: &Arc<Order>, at: Position, lane: &Lane, runtime: &H
         Position::Tags { .. } | Position::End { .. } => return Ok(()),
     };
     let lines = Lines::from(order, line, runtime)?;
-    Payload { order, lane, runtime, lines, batch: Vec::new(), planned: 0 }.all(file)
+    Payload { order, lane, runtime, lines, until, batch: Vec::new(), planned: 0 }.all(file)
 }
 
 /// The first block: the bag's folder, its declaration, and the folder of its payload, which may stay empty.
@@ -53,13 +56,14 @@ struct Payload<'a> {
     lane: &'a Lane,
     runtime: &'a Handle,
     lines: Lines,
+    until: u64,
     batch: Vec<Line>,
     planned: usize,
 }
 
 impl Payload<'_> {
     fn all(mut self, mut resumed: Option<FileAt>) -> Result<()> {
-        loop {
+        while self.lines.offset() < self.until {
             let before = self.lines.offset();
             let Some(line) = self.lines.next_line()? else { break };
             let is_file = line.kind == EntryKind::File && line.status.is_none();

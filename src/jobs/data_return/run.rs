@@ -15,6 +15,7 @@ use super::{
     fault::{Result, ReturnError},
     inventory::{self, Frozen},
     lane::{Lane, lane},
+    mend::mend,
     order::{Order, Place},
     package::{self, Package},
     part::Parts,
@@ -36,13 +37,14 @@ const PARTS_AHEAD: usize = 1;
 /// [`ReturnError`]. After any of them another run can go on from the last checkpoint that was saved.
 pub async fn pack(order: &Arc<Order>, frozen: &Frozen, from: Option<Checkpoint>, watch: &Watch) -> Result<Package> {
     let mut checkpoint = from.unwrap_or_default();
-    clear_unfinished(order, &checkpoint.parts, watch).await?;
     inventory::check(order, frozen).await?;
+    mend(order, &mut checkpoint, watch).await?;
+    clear_unfinished(order, &checkpoint.parts, watch).await?;
     if matches!(checkpoint.at, Position::Start | Position::Payload { .. }) {
         let (order, at) = (order.clone(), checkpoint.at.clone());
         let produce = {
             let order = order.clone();
-            move |lane: &Lane, runtime: &Handle| payload::produce(&order, at, lane, runtime)
+            move |lane: &Lane, runtime: &Handle| payload::produce(&order, at, payload::TO_THE_END, lane, runtime)
         };
         checkpoint = stage(&order, checkpoint, watch, produce).await?;
         checkpoint.at = Position::Tags { payload_parts: checkpoint.parts.count(), offset: 0 };
@@ -55,7 +57,7 @@ pub async fn pack(order: &Arc<Order>, frozen: &Frozen, from: Option<Checkpoint>,
         checkpoint = stage(order, checkpoint, watch, produce).await?;
     }
     ask(watch).await?;
-    package::describe(order, frozen, &checkpoint).await
+    package::describe(order, frozen, checkpoint).await
 }
 
 /// Runs the stages of one lane until the producer has nothing more to ask for.
@@ -120,7 +122,8 @@ async fn commit_all(
     }
 }
 
-fn flatten(ended: Result<Result<()>, JoinError>) -> Result<()> {
+/// What a thread came to.
+pub(super) fn flatten<T>(ended: Result<Result<T>, JoinError>) -> Result<T> {
     ended.unwrap_or(Err(ReturnError::Broken("a thread of the return stopped")))
 }
 
@@ -129,7 +132,7 @@ async fn ask(watch: &Watch) -> Result<()> {
     watch.sink.still_ours().await.map_err(ReturnError::Checkpoint)
 }
 
-/// Takes away what earlier runs left beside the parts that count. What later runs make meanwhile stays, should
+/// Takes away what earlier runs and editions left beside the parts that count. What later runs make meanwhile stays, should
 /// this one be held up in here: all that it may interrupt is the writing of a text, which its writer tries again.
 async fn clear_unfinished(order: &Arc<Order>, finished: &Parts, watch: &Watch) -> Result<()> {
     ask(watch).await?;

@@ -84,7 +84,7 @@ impl Sealing {
             so_far.bytes = so_far.bytes.max(packed.bytes + frame.at.bytes_in_file());
             let open = match &mut part {
                 Some(open) => open,
-                none => none.insert(Part::open(&self.order, so_far.parts + 1, &self.runtime)?),
+                none => none.insert(self.open(so_far.parts + 1)?),
             };
             self.buffers.give_back(open.add(frame, &self.runtime)?);
             self.watch.progress.at(so_far);
@@ -95,13 +95,18 @@ impl Sealing {
         }
     }
 
+    fn open(&self, number: u32) -> Result<Part> {
+        let part = PartId { number, fence: self.order.fence, edition: self.from.edition };
+        Part::open(&self.order, part, &self.runtime)
+    }
+
     fn send(&self, sealed: Sealed) -> Result<()> {
         self.sealed.blocking_send(sealed).map_err(|_closed| ReturnError::Interrupted)
     }
 }
 
 /// A part being written.
-struct Part {
+pub(super) struct Part {
     record: PartRecord,
     age: StreamWriter<Outlet>,
     upload: JoinHandle<Result<Box<dyn Upload>, Fault>>,
@@ -111,8 +116,12 @@ struct Part {
 }
 
 impl Part {
-    fn open(order: &Order, number: u32, runtime: &Handle) -> Result<Self> {
-        let name = order.part_name(PartId { number, fence: order.fence });
+    /// Begins to write `part`.
+    ///
+    /// # Errors
+    /// `Broken` when nobody could open it; `Interrupted`.
+    pub(super) fn open(order: &Order, part: PartId, runtime: &Handle) -> Result<Self> {
+        let (number, name) = (part.number, order.part_name(part));
         let (chunks, received) = mpsc::channel(CHUNKS_AHEAD);
         let (store, path) = (order.destination.store.clone(), order.destination.at(&name));
         let upload = runtime.spawn(async move { written(write(store.as_ref(), &path, received).await) });
@@ -125,6 +134,11 @@ impl Part {
         Ok(Self { record, age, upload, lines: Vec::new(), tally: Tally::default(), at: Position::Start })
     }
 
+    /// Bytes of the tar stream in it so far.
+    pub(super) fn plain_bytes(&self) -> u64 {
+        self.record.plain_bytes
+    }
+
     fn is_full_for(&self, frame: &Frame, part_bytes: u64) -> bool {
         self.record.plain_bytes > 0
             && (self.record.plain_bytes + frame.plain_len > part_bytes
@@ -132,7 +146,10 @@ impl Part {
     }
 
     /// Encrypts a frame; gives its buffer back.
-    fn add(&mut self, frame: Frame, runtime: &Handle) -> Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// `Destination`, `Interrupted`.
+    pub(super) fn add(&mut self, frame: Frame, runtime: &Handle) -> Result<Vec<u8>> {
         if self.age.write_all(&frame.bytes).is_err() {
             return Err(self.why(runtime));
         }
@@ -151,7 +168,11 @@ impl Part {
         }
     }
 
-    fn close(self, runtime: &Handle) -> Result<Sealed> {
+    /// Ends it; its upload is complete soon, and not shown yet.
+    ///
+    /// # Errors
+    /// `Destination`, `Interrupted`.
+    pub(super) fn close(self, runtime: &Handle) -> Result<Sealed> {
         let Self { mut record, age, mut upload, lines, tally, at } = self;
         let outlet = match age.finish().and_then(Outlet::finish) {
             Ok(outlet) => outlet,

@@ -53,6 +53,7 @@ pub(super) fn produce(
     let each_line = |with: &mut dyn FnMut(&[u8]) -> Result<()>| -> Result<()> {
         for part in from.parts.iter().take(payload_parts as usize) {
             let mut lines = Lines::of(order, &order.spooled(part), 0, runtime)?;
+            // The head of the object, which is no line of the inventory.
             lines.next_text()?;
             while let Some(text) = lines.next_text()? {
                 with(text)?;

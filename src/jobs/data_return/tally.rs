@@ -66,6 +66,15 @@ impl Tally {
 
     /// Adds the sums of more lines.
     pub(super) fn add(&mut self, more: &Self) {
+        self.each(more, |sum, more| *sum += more);
+    }
+
+    /// Takes off the sums of lines that are in it.
+    pub(super) fn take(&mut self, less: &Self) {
+        self.each(less, |sum, less| *sum = sum.saturating_sub(less));
+    }
+
+    fn each(&mut self, other: &Self, change: fn(&mut u64, u64)) {
         let Self {
             files,
             bytes,
@@ -80,20 +89,20 @@ impl Tally {
             not_utf8,
             manifest_bytes,
             inventory_bytes,
-        } = more;
-        self.files += files;
-        self.bytes += bytes;
-        self.changed += changed;
-        self.torn += torn;
-        self.unreadable += unreadable;
-        self.vanished += vanished;
-        self.directories += directories;
-        self.symlinks += symlinks;
-        self.others += others;
-        self.renamed += renamed;
-        self.not_utf8 += not_utf8;
-        self.manifest_bytes += manifest_bytes;
-        self.inventory_bytes += inventory_bytes;
+        } = other;
+        change(&mut self.files, *files);
+        change(&mut self.bytes, *bytes);
+        change(&mut self.changed, *changed);
+        change(&mut self.torn, *torn);
+        change(&mut self.unreadable, *unreadable);
+        change(&mut self.vanished, *vanished);
+        change(&mut self.directories, *directories);
+        change(&mut self.symlinks, *symlinks);
+        change(&mut self.others, *others);
+        change(&mut self.renamed, *renamed);
+        change(&mut self.not_utf8, *not_utf8);
+        change(&mut self.manifest_bytes, *manifest_bytes);
+        change(&mut self.inventory_bytes, *inventory_bytes);
     }
 
     /// Whether everything that was inventoried is in the bag, and as it was at one moment.

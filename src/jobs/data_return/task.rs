@@ -2,8 +2,9 @@
 //!
 //! Numbered steps, each safe to repeat and safe to be stopped after: (1) the ledger says that the holdings are
 //! being closed; (2) the inventory is frozen, once, and kept in the checkpoint; (3) parts are packed and sent,
-//! each durable before the checkpoint that counts it; (4) everything is read back; (5) the receipt is signed
-//! and the ledger moved, once for a job; (6) every target says so. A run that finds a checkpoint goes on
+//! each durable before the checkpoint that counts it; (4) everything is read back, and what came back damaged is
+//! made and sent again, twice at most; (5) the receipt is signed and the ledger moved, once for a job; (6) every target
+//! says so. A run that finds a checkpoint goes on
 //! behind it, unless the run before found that it is not true any more and emptied it. Whatever ends the job
 //! without success gives the holdings back to the ledger (`app::job`); what the return left behind is cleared
 //! away later (`app::data_return`).
@@ -13,10 +14,12 @@ use std::sync::Arc;
 use super::{
     Format, Order, Package, Phase, Place, RecipientKey, ReturnError, Slug, Source,
     bag::AGENT,
-    begin::{begin, replace},
+    begin::{begin, replace, roomy},
+    condemn,
     mark::{Mark, Row, enter, stop_with, watch},
     order::{About, PART_BYTES},
-    pack, verify,
+    pack, read_back,
+    room::Full,
 };
 use crate::{
     app::{
@@ -83,7 +86,7 @@ impl Task for ReturnTask {
         let row = Arc::new(Row::of(context, mark));
         match deliver(context, &order, &row, &targets).await {
             Ok(package) => finish(context, &order, &row, &targets, &ids, &package).await,
-            Err(error) => stop(context, &row, error).await,
+            Err(error) => stop(context, &row, &targets, error).await,
         }
     }
 }
@@ -137,11 +140,19 @@ async fn deliver(
         None => begin(context, order, row, &watch).await?,
     };
     let (files, bytes) = (Some(begun.frozen.tally.files), begun.frozen.tally.bytes);
-    enter(context, Some(Phase::Packing), files, Some(bytes));
-    let package = pack(order, &begun.frozen, begun.packed, &watch).await?;
-    step_all(context, targets, TargetVerb::Verify, &Report::default()).await.map_err(ReturnError::Checkpoint)?;
-    enter(context, Some(Phase::Verifying), files, Some(package.bytes()));
-    verify(order, &package, &watch).await?;
+    if begun.packed.is_none() {
+        roomy(order, bytes).await?;
+    }
+    let (mut from, mut before) = (begun.packed, None);
+    let package = loop {
+        enter(context, Some(Phase::Packing), files, Some(bytes));
+        let package = pack(order, &begun.frozen, from, &watch).await?;
+        step_all(context, targets, TargetVerb::Verify, &Report::default()).await.map_err(ReturnError::Checkpoint)?;
+        enter(context, Some(Phase::Verifying), files, Some(package.bytes()));
+        let Some(damage) = read_back(order, &package, before.as_ref(), &watch).await? else { break package };
+        from = Some(condemn(&package, damage, &watch).await?);
+        before = Some(package);
+    };
     enter(context, None, files, Some(bytes));
     replace(context, order, row.mark().left, begun.fence).await?;
     Ok(package)
@@ -226,7 +237,7 @@ fn summary(context: &TaskContext, order: &Order, package: &Package) -> Result<Su
     let args = context.args::<Args>()?;
     Ok(Summary {
         manifest_digest: package.digest.clone(),
-        package: order.name.to_string(),
+        package: order.stem(package.packed.edition),
         location: format!("{}://{}", args.destination, order.destination.folder.to_text()),
         file_count: contents.files,
         payload_bytes: contents.bytes,
@@ -238,16 +249,30 @@ fn summary(context: &TaskContext, order: &Order, package: &Package) -> Result<Su
 }
 
 /// What a run that did not reach its end means. What can be tried again keeps its checkpoint.
-async fn stop(context: &TaskContext, row: &Row, error: ReturnError) -> Result<Outcome> {
+async fn stop(context: &TaskContext, row: &Row, targets: &[Target], error: ReturnError) -> Result<Outcome> {
     if error.spoils_the_checkpoint() {
         row.change(|mark| mark.begun = None).await?;
     }
     if let Some(refusal) = error.refusal() {
+        let lacks_room = error.lacks_room();
         tracing::warn!(error = Error::from(error).describe(), "the return was refused");
-        return Ok(Outcome::Fail(refusal));
+        return if lacks_room { wait(context, row, targets, refusal).await } else { Ok(Outcome::Fail(refusal)) };
     }
     match error {
         ReturnError::Cancelled => Ok(context.signals().should_stop().unwrap_or(Outcome::HandBack)),
         other => Err(other.into()),
     }
+}
+
+/// There is no room. The job waits for it, for a while.
+async fn wait(context: &TaskContext, row: &Row, targets: &[Target], refusal: JobError) -> Result<Outcome> {
+    let now = context.app().now();
+    let full = Full::again(row.mark().full, now);
+    let Some(pause) = full.pause(now) else { return Ok(Outcome::Fail(refusal)) };
+    row.change(|mark| mark.full = Some(full)).await?;
+    let remedy = "Make room: the job looks again by itself, and at once with `jobRetry`. It goes on where it stopped.";
+    let waiting = JobError { is_retryable: true, remedy: Some(remedy.to_owned()), ..refusal };
+    let report = Report { error: Some(waiting.clone()), ..Report::default() };
+    step_all(context, targets, TargetVerb::Wait, &report).await?;
+    Ok(Outcome::Wait(pause, waiting))
 }

@@ -1,14 +1,15 @@
 //! Reading back what was sent: every object at the destination, byte by byte.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 use super::{
     checkpoint::{PartRecord, Phase, SoFar, Watch},
     fault::{Result, ReturnError},
+    mend::DAMAGED_MAX,
     order::Order,
     package::{self, Package, PackageManifest},
 };
@@ -26,28 +27,88 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// `Mismatch` naming the first object that differs or is missing; `Destination` when it cannot be asked;
 /// `Cancelled`.
 pub async fn verify(order: &Arc<Order>, package: &Package, watch: &Watch) -> Result<()> {
-    check_description(order, package).await?;
+    match read_back(order, package, None, watch).await? {
+        None => Ok(()),
+        Some(damage) => Err(damage.into()),
+    }
+}
+
+/// What came back otherwise than it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The numbers of the parts, in order. None when it is a text beside them. When there are too many, only the first
+    /// are named.
+    pub parts: Vec<u32>,
+    /// The first object that differs.
+    name: String,
+    /// What differs, as a full sentence.
+    message: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.message)
+    }
+}
+
+impl From<Damage> for ReturnError {
+    fn from(Damage { name, message, .. }: Damage) -> Self {
+        Self::Mismatch { name, message }
+    }
+}
+
+/// Reads every object of the package back, except the parts that stand in the edition `before` as well, which were read
+/// back with it. Says what is damaged.
+///
+/// # Errors
+/// `Destination` when it cannot be asked; `Cancelled`.
+pub async fn read_back(
+    order: &Arc<Order>,
+    package: &Package,
+    before: Option<&Package>,
+    watch: &Watch,
+) -> Result<Option<Damage>> {
+    let mut damage = None;
+    note(&mut damage, None, check_description(order, package).await)?;
+    let known = |at: usize, part: &PartRecord| before.is_some_and(|before| before.manifest.parts.get(at) == Some(part));
+    let parts = package.manifest.parts.iter().enumerate().filter(|(at, part)| !known(*at, part));
+    let parts: Vec<_> = parts.map(|(_, part)| part.clone()).collect();
     let (order, watching) = (order.clone(), watch.clone());
-    let parts = package.manifest.parts.clone();
-    let reads = parts.into_iter().map(move |part| read_back(order.clone(), part, watching.clone()));
+    let reads = parts.into_iter().map(move |part| {
+        let (order, watch) = (order.clone(), watching.clone());
+        async move { (part.number, read_part(order, part, watch).await) }
+    });
     let mut reads = futures_util::stream::iter(reads).buffered(PARTS_AT_ONCE);
     let (mut bytes, mut parts) = (0, 0);
-    loop {
+    while damage.as_ref().is_none_or(|damage| damage.parts.len() <= DAMAGED_MAX) {
         let next = tokio::select! {
             biased;
             () = watch.cancel.cancelled() => return Err(ReturnError::Cancelled),
-            next = reads.try_next() => next?,
+            next = reads.next() => next,
         };
-        let Some(read) = next else { return Ok(()) };
-        bytes += read;
+        let Some((number, read)) = next else { break };
+        bytes += note(&mut damage, Some(number), read)?.unwrap_or_default();
         parts += 1;
         watch.progress.at(SoFar { phase: Phase::Verifying, files: 0, bytes, parts });
+    }
+    Ok(damage)
+}
+
+/// Takes down what differs; gives on what does not, and every other error.
+fn note<T>(damage: &mut Option<Damage>, part: Option<u32>, read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(ReturnError::Mismatch { name, message }) => {
+            damage.get_or_insert(Damage { parts: Vec::new(), name, message }).parts.extend(part);
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 
 /// The package manifest at the destination is the one that was made.
 pub(super) async fn check_description(order: &Order, package: &Package) -> Result<()> {
-    let name = package::manifest_name(order);
+    let [name, ..] = package::names(order, package.packed.edition);
     let read = order.destination.store.open(&order.destination.at(&name), Span::All).await;
     let opened = read.map_err(|fault| missing(&name, fault))?;
     let limit = opened.facts.size;
@@ -68,7 +129,7 @@ fn missing(name: &str, fault: Fault) -> ReturnError {
     ReturnError::Destination(fault)
 }
 
-async fn read_back(order: Arc<Order>, part: PartRecord, watch: Watch) -> Result<u64> {
+async fn read_part(order: Arc<Order>, part: PartRecord, watch: Watch) -> Result<u64> {
     let runtime = Handle::current();
     let read = tokio::task::spawn_blocking(move || {
         let mut body = open_part(&order, &part, &runtime)?;

@@ -11,7 +11,7 @@ const OVER: i64 = 7 * 24 * 3_600 + 3_601;
 
 /// A return that failed with its parts at the destination.
 async fn failed(site: &mut Site) -> Value {
-    site.damage_a_part();
+    site.damage_a_part(6);
     site.write("a.txt", "first");
     let job = site.start("return-in-vain").await;
     let working = site.work();

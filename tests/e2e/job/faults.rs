@@ -3,6 +3,7 @@
 use gangway::ports::storage::{Fault, FaultKind};
 use sea_orm::ConnectionTrait;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::{meddled::meddled, *};
 use crate::support::{make::refusal, on_both_stacks};
@@ -29,9 +30,29 @@ pub(super) async fn partial(site: &mut Site) -> Value {
 }
 
 on_both_stacks! {
-    async fn a_damaged_part_fails_the_job_and_another_try_sends_everything_anew(test) {
+    async fn a_damaged_part_is_sent_again_and_the_job_succeeds(test) {
         let mut site = Site::of(test).await;
-        site.damage_a_part();
+        // Both the part with the files and the one with the bag's own files, and one of them once more.
+        site.damage_a_part(3);
+        site.write("a.txt", "first");
+        let job = site.start("damaged-part").await;
+        let working = site.work();
+        let done = site.until(&job["id"], "SUCCEEDED").await;
+        working.end().await;
+        assert_eq!((&done["attempt"], &done["result"]["fileCount"]), (&json!(1), &json!("1")));
+        let package = done["result"]["package"].as_str().unwrap();
+        assert_eq!(package.rsplit('.').next(), Some("v3"), "{package}");
+        let manifest = site.lying("returns").into_iter().find(|name| name.ends_with(&format!("/{package}.package.json")));
+        let manifest = manifest.unwrap_or_else(|| panic!("{:?}", site.lying("returns")));
+        let digest = hex::encode(Sha256::digest(std::fs::read(site.returns().join(manifest)).unwrap()));
+        assert_eq!(done["result"]["manifestDigest"], digest);
+        assert_eq!(site.lying("returns").len(), 2 + 3, "two parts, three texts and nothing that does not count");
+        assert_eq!(site.state_of(&site.holding).await, "REMOVED");
+    }
+
+    async fn a_part_that_stays_damaged_fails_the_job_and_another_try_sends_everything_anew(test) {
+        let mut site = Site::of(test).await;
+        site.damage_a_part(2 + 2 + 2);
         site.write("a.txt", "first");
         let job = site.start("damaged-part").await;
         let working = site.work();

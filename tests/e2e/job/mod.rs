@@ -2,6 +2,7 @@
 
 mod clearing;
 mod faults;
+mod full;
 mod live;
 mod meddled;
 mod plan;
@@ -14,7 +15,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -230,13 +231,13 @@ impl Site {
         self.test.app = App::new(parts);
     }
 
-    /// The first part that is read back has changed on the destination's disk.
-    fn damage_a_part(&mut self) {
-        let (returns, is_done) = (self.returns(), AtomicBool::new(false));
+    /// Each of the first `times` that a part is read back it has changed on the destination's disk.
+    fn damage_a_part(&mut self, times: u32) {
+        let (returns, done) = (self.returns(), AtomicU32::new(0));
         self.change_shelves(|shelves| {
             let damaged = meddled::meddled(&shelves.destinations["returns"], move |path| {
                 let file = returns.join(path.as_utf8().unwrap());
-                if path.as_bytes().ends_with(b".age") && !is_done.swap(true, Ordering::SeqCst) {
+                if path.as_bytes().ends_with(b".age") && done.fetch_add(1, Ordering::SeqCst) < times {
                     let mut bytes = std::fs::read(&file).unwrap();
                     bytes[0] ^= 1;
                     std::fs::write(&file, bytes).unwrap();
@@ -370,7 +371,7 @@ fn keep_log(test: &TestApp, stop: &CancellationToken) {
 }
 
 const PLAN: &str = "mutation($input: JobPlanInput!) { jobPlan(input: $input) {
-    plan { id kind planHash expiresAt warnings client { id } targets { name holding { id } }
+    plan { id kind planHash expiresAt warnings client { id } targets { name holding { id } location delivery { format destination recipientFingerprints } }
         blockedBy { code isHard remedy } decisions { id } }
     userErrors { code message path remedy } } }";
 const START: &str = "mutation($input: JobStartInput!) { jobStart(input: $input) {

@@ -149,3 +149,15 @@ pub(crate) async fn step(app: &TestApp, client: &str) -> String {
     entity::step::Entity::insert(row.into_active_model()).exec_without_returning(db).await.unwrap();
     StepId::from(step).to_string()
 }
+
+/// Bytes that no compression makes fewer, the same every time.
+pub(crate) fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[0]
+    };
+    (0..len).map(next).collect()
+}

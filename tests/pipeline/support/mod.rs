@@ -18,8 +18,8 @@ use gangway::{
     adapters::local_files::{LocalFiles, Mounts},
     error::Error,
     jobs::data_return::{
-        Checkpoint, CheckpointSink, Format, Frozen, Order, Package, PartRecord, Place, Progress, ReturnError, SoFar,
-        Source, Watch, freeze, order::About, pack,
+        Checkpoint, CheckpointSink, Format, Frozen, Order, Package, Place, Progress, ReturnError, SoFar, Source, Watch,
+        freeze, order::About, pack,
     },
     ports::storage::{ObjectPath, ObjectSource, ObjectStore},
 };
@@ -124,7 +124,6 @@ pub(crate) struct Recorder {
 pub(crate) struct Recorded {
     /// As a job's row would keep it: text.
     pub(crate) saved: Vec<String>,
-    pub(crate) parts: Vec<PartRecord>,
     pub(crate) ticks: Vec<SoFar>,
     /// The checkpoint after so many saves is refused.
     pub(crate) refuse_after: Option<usize>,
@@ -170,13 +169,12 @@ impl CheckpointSink for Recorder {
         if state.lost_after == Some(state.saved.len()) { Err(Error::state("fenced")) } else { Ok(()) }
     }
 
-    async fn save(&self, checkpoint: &Checkpoint, part: &PartRecord) -> Result<(), Error> {
+    async fn save(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let mut state = self.state.lock().unwrap();
         if state.refuse_after == Some(state.saved.len()) {
             return Err(Error::state("refused"));
         }
         state.saved.push(serde_json::to_string(checkpoint).unwrap());
-        state.parts.push(part.clone());
         Ok(())
     }
 }

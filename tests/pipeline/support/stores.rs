@@ -228,3 +228,48 @@ pub(crate) fn once(act: impl FnOnce() + Send + 'static) -> impl Fn() + Send + Sy
         }
     }
 }
+
+/// A store that keeps other bytes than it was given, of objects that are named so.
+pub(crate) struct Damaging {
+    pub(crate) inner: Arc<dyn ObjectStore>,
+    pub(crate) damages: Box<dyn Fn(&str) -> bool + Send + Sync>,
+}
+
+reads_through!(Damaging);
+
+#[async_trait]
+impl ObjectStore for Damaging {
+    async fn begin(&self, path: &ObjectPath) -> Result<Box<dyn Upload>> {
+        let inner = self.inner.begin(path).await?;
+        if (self.damages)(&path.to_string()) { Ok(Box::new(DamagingUpload(inner))) } else { Ok(inner) }
+    }
+
+    async fn delete(&self, path: &ObjectPath) -> Result<()> {
+        self.inner.delete(path).await
+    }
+
+    async fn sweep(&self, folder: &ObjectPath, go: Go) -> Result<u64> {
+        self.inner.sweep(folder, go).await
+    }
+}
+
+struct DamagingUpload(Box<dyn Upload>);
+
+#[async_trait]
+impl Upload for DamagingUpload {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
+        let mut chunk = chunk.to_vec();
+        if let Some(last) = chunk.last_mut() {
+            *last ^= 1;
+        }
+        self.0.write(chunk.into()).await
+    }
+
+    async fn finish(self: Box<Self>) -> Result<Stored> {
+        self.0.finish().await
+    }
+
+    async fn abandon(self: Box<Self>) {
+        self.0.abandon().await;
+    }
+}

@@ -31,7 +31,9 @@ pub(crate) fn restore(package: &Path, key: &Path, into: &Path) {
     for (program, install) in [("age", "apt-get install age"), ("zstd", "apt-get install zstd")] {
         run(program, install, Command::new(program).arg("--version"));
     }
-    let text = std::fs::read_to_string(package.join("return-1.HOW-TO-RESTORE.txt")).unwrap();
+    let mut beside = std::fs::read_dir(package).unwrap().map(|entry| entry.unwrap().path());
+    let instructions = beside.find(|path| path.to_string_lossy().ends_with(".HOW-TO-RESTORE.txt")).unwrap();
+    let text = std::fs::read_to_string(instructions).unwrap();
     let line = |beginning: &str| {
         let found = text.lines().map(str::trim).find(|line| line.starts_with(beginning));
         found.unwrap_or_else(|| panic!("no line {beginning} in:\n{text}")).to_owned()
