@@ -63,12 +63,11 @@ pub async fn blocked_step_count(app: &App, actor: &Actor) -> Result<Option<u64>>
     let (mut count, mut window) = (0, Window { limit: LIMIT_MAX, end: End::First, after: None, before: None });
     loop {
         let page = store::engagement::list(app.db().read(), &actor.scope, &filter, &window).await?;
-        for picture in gate::pictures(app, actor, &page.items).await?.values() {
-            count += blocked_steps(picture).filter(|(_, is_blocked)| *is_blocked).map(|_| 1).sum::<u64>();
-        }
+        let pictures = gate::pictures(app, actor, &page.items).await?;
+        count += pictures.values().flat_map(blocked_steps).filter(|(_, is_blocked)| *is_blocked).count();
         match page.items.last() {
             Some(last) if page.has_next => window.after = Some(last.key()),
-            _ => return Ok(Some(count)),
+            _ => return Ok(u64::try_from(count).ok()),
         }
     }
 }
