@@ -111,6 +111,8 @@ pub(crate) fn cases(app: &TestApp, world: &World) -> Vec<Case> {
     add("agreementSign", revised("draft", signature), &[("/id", "draft"), ("/id", "agreement")]);
     let notice = json!({ "clientId": mine("client"), "receivedOn": "2026-03-01", "channel": "LETTER", "givenBy": "Dana", "finalServiceOn": "2026-04-30", "idempotencyKey": once });
     add("terminationRecord", notice, &[("/clientId", "client")]);
+    let back = json!({ "reason": "They stay." });
+    add("terminationWithdraw", revised("agreement", back), &[("/id", "agreement"), ("/id", "draft")]);
     let note = json!([{ "name": "New", "source": "INTAKE", "details": { "note": { "text": "New." } } }]);
     add(
         "factsRecord",

@@ -39,6 +39,7 @@ fn arguments(field: &str, world: &World) -> Vec<String> {
         }
         "client" => each(&|place| format!("(id: \"{}\")", place.id("client"))),
         "engagement" => each(&|place| format!("(id: \"{}\")", place.id("engagement"))),
+        "raciMatrix" => each(&|place| format!("(engagementId: \"{}\")", place.id("engagement"))),
         "job" => each(&|place| format!("(id: \"{}\")", place.id("job"))),
         "file" => each(&|place| format!("(id: \"{}\")", place.id("file"))),
         "residuals" => each(&|place| format!("(clientId: \"{}\")", place.id("client"))),
