@@ -63,7 +63,7 @@ macro_rules! payload {
             $($(#[$fdoc])* $field: Option<$ty>,)+
             /// What the caller can mend; empty when it was done.
             user_errors: Vec<$crate::graphql::error::UserError>,
-            /// Whether an earlier request with the same idempotency key did it.
+            /// Whether an earlier request with the same idempotency key did it; what it made is given as it stands now.
             replayed: bool,
         }
 

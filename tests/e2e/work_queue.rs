@@ -1,7 +1,7 @@
 //! The work queue, and what the work of the whole house looks like in numbers.
 
 use gangway::{auth::Actor, clock::IdSource, domain::role::Role, ids::EngagementId};
-use sea_orm::{EntityTrait, IntoActiveModel};
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use crate::{
@@ -64,7 +64,7 @@ async fn crowd(app: &TestApp, run: &Run, count: usize) {
         ..example.clone()
     };
     for chunk in (0..count).collect::<Vec<_>>().chunks(500) {
-        let rows = chunk.iter().map(|number| row(*number).into_active_model());
+        let rows = chunk.iter().map(|number| make::step_row(row(*number)));
         entity::step::Entity::insert_many(rows).exec_without_returning(app.app.db().write()).await.unwrap();
     }
 }

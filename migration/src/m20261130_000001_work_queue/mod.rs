@@ -1,4 +1,4 @@
-//! The work queue holds steps without a due date too, and forecasts are not stored any more.
+//! The work queue holds steps without a due date too.
 
 use sea_orm_migration::prelude::*;
 

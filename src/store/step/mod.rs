@@ -168,8 +168,8 @@ pub(crate) async fn count(db: &impl ConnectionTrait, scope: &ClientScope, filter
 /// # Errors
 /// Those of the database.
 pub(crate) async fn insert_many(tx: &Tx, steps: &[Step]) -> Result<()> {
-    let rows = steps.iter().map(|step| row(step).into_active_model());
-    Entity::insert_many(rows).exec_without_returning(tx).await?;
+    let row = |step| ActiveModel { queue_at: ActiveValue::NotSet, ..row(step).into_active_model() };
+    Entity::insert_many(steps.iter().map(row)).exec_without_returning(tx).await?;
     Ok(())
 }
 
@@ -182,6 +182,7 @@ pub(crate) async fn update(tx: &Tx, step: &Step) -> Result<()> {
     active.engagement_id = ActiveValue::NotSet;
     active.client_id = ActiveValue::NotSet;
     active.key = ActiveValue::NotSet;
+    active.queue_at = ActiveValue::NotSet;
     active.update(tx).await?;
     Ok(())
 }

@@ -146,7 +146,7 @@ pub(crate) async fn step(app: &TestApp, client: &str) -> String {
         finished_by: None,
         revision: 1,
     };
-    entity::step::Entity::insert(row.into_active_model()).exec_without_returning(db).await.unwrap();
+    entity::step::Entity::insert(step_row(row)).exec_without_returning(db).await.unwrap();
     StepId::from(step).to_string()
 }
 
@@ -160,4 +160,10 @@ pub(crate) fn noise(len: usize) -> Vec<u8> {
         state.to_le_bytes()[0]
     };
     (0..len).map(next).collect()
+}
+
+/// A step to be written: its place in the queue is the database's own.
+pub(crate) fn step_row(step: entity::step::Model) -> entity::step::ActiveModel {
+    use sea_orm::{ActiveValue, IntoActiveModel};
+    entity::step::ActiveModel { queue_at: ActiveValue::NotSet, ..step.into_active_model() }
 }

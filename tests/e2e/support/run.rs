@@ -127,7 +127,7 @@ pub(crate) async fn run(app: &TestApp, slug: &str) -> Run {
             finished_by: None,
             revision: 1,
         };
-        entity::step::Entity::insert(row.into_active_model()).exec_without_returning(db).await.unwrap();
+        entity::step::Entity::insert(make::step_row(row)).exec_without_returning(db).await.unwrap();
         steps.push(StepId::from(step).to_string());
     }
     let [kickoff, access, handover] = <[String; 3]>::try_from(steps).unwrap();
