@@ -38,8 +38,12 @@ const PARTS_AHEAD: usize = 1;
 pub async fn pack(order: &Arc<Order>, frozen: &Frozen, from: Option<Checkpoint>, watch: &Watch) -> Result<Package> {
     let mut checkpoint = from.unwrap_or_default();
     inventory::check(order, frozen).await?;
-    mend(order, &mut checkpoint, watch).await?;
+    // First: what a run left behind that died may be the very room that is missing.
     clear_unfinished(order, &checkpoint.parts, watch).await?;
+    if !checkpoint.damaged.is_empty() {
+        mend(order, &mut checkpoint, watch).await?;
+        clear_unfinished(order, &checkpoint.parts, watch).await?;
+    }
     if matches!(checkpoint.at, Position::Start | Position::Payload { .. }) {
         let (order, at) = (order.clone(), checkpoint.at.clone());
         let produce = {

@@ -268,7 +268,11 @@ async fn stop(context: &TaskContext, row: &Row, targets: &[Target], error: Retur
 async fn wait(context: &TaskContext, row: &Row, targets: &[Target], refusal: JobError) -> Result<Outcome> {
     let now = context.app().now();
     let full = Full::again(row.mark().full, now);
-    let Some(pause) = full.pause(now) else { return Ok(Outcome::Fail(refusal)) };
+    let Some(pause) = full.pause(now) else {
+        // Whoever has it tried again gives it two weeks anew.
+        row.change(|mark| mark.full = None).await?;
+        return Ok(Outcome::Fail(refusal));
+    };
     row.change(|mark| mark.full = Some(full)).await?;
     let remedy = "Make room: the job looks again by itself, and at once with `jobRetry`. It goes on where it stopped.";
     let waiting = JobError { is_retryable: true, remedy: Some(remedy.to_owned()), ..refusal };

@@ -161,8 +161,10 @@ on_both_stacks! {
         let failed = site.until(&job["id"], "FAILED").await;
         assert_eq!((&failed["error"]["code"], &failed["error"]["retryable"]), (&json!("DESTINATION_FULL"), &json!(false)));
         assert_eq!(site.state_of(&site.holding).await, "ACTIVE");
+        assert_eq!(site.retry(&job["id"], "too-early-retry").await["userErrors"], json!([]));
+        site.until(&job["id"], "WAITING").await;
         left.store(u64::MAX, Ordering::SeqCst);
-        assert_eq!(site.retry(&job["id"], "full-retry").await["userErrors"], json!([]));
+        look_now(&site).await;
         let done = site.until(&job["id"], "SUCCEEDED").await;
         working.end().await;
         assert!(done["result"]["package"].as_str().unwrap().ends_with("-1"), "{done}");
