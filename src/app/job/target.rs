@@ -54,6 +54,8 @@ pub async fn step(
     let before = target.state;
     target.state = before.after(verb)?;
     target.attempt += u32::from(verb == TargetVerb::Start);
+    // Waiting costs no attempt, as with the job itself.
+    target.attempt = target.attempt.saturating_sub(u32::from(verb == TargetVerb::Wait));
     target.outcome = report.outcome.or(target.outcome);
     target.error = report.error;
     target.details = report.details.unwrap_or(target.details);

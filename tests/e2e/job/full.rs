@@ -126,6 +126,7 @@ on_both_stacks! {
         look_now(&site).await;
         let done = site.until(&job["id"], "SUCCEEDED").await;
         working.end().await;
+        assert_eq!(done["targets"]["nodes"][0]["attempt"], 1, "looks for room are no attempts: {done}");
         assert_eq!((&done["attempt"], &done["error"], &done["result"]["fileCount"]), (&json!(1), &Value::Null, &json!("1")));
         let package = done["result"]["package"].as_str().unwrap();
         assert!(package.ends_with("-1"), "the first run's package was gone on with: {package}");
