@@ -164,6 +164,18 @@ on_both_stacks! {
         assert_eq!((&changed["contentHash"], &changed["revision"]), (&version["contentHash"], &json!(2)));
     }
 
+    async fn an_instant_finer_than_a_millisecond_is_taken_as_it_is_shown(app) {
+        let author = app.staff(Role::OnboardingManager);
+        let mut content = document("T-ONB-714", &[template("only", json!({}))]);
+        content["prepared"]["at"] = json!("2026-02-28T10:00:00.123999Z");
+        let version = drafted(&app, &author, content).await;
+        let at = |form: &str| version[form]["prepared"]["at"].clone();
+        assert_eq!((at("document"), at("content")), (json!("2026-02-28T10:00:00.123Z"), json!("2026-02-28T10:00:00.123Z")));
+        let input = json!({ "id": version["id"], "expectedRevision": 1, "document": sendable(version["document"].clone()) });
+        let changed = done(sent(&app, &author, UPDATE, input).await)["processVersion"].take();
+        assert_eq!((&changed["contentHash"], &changed["revision"]), (&version["contentHash"], &json!(2)));
+    }
+
     async fn what_does_not_fit_is_named_by_its_place_in_the_document(app) {
         let author = app.staff(Role::OnboardingManager);
         let fits = sendable(approved(&app, "T-ONB-010").await["document"].take());

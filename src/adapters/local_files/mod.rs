@@ -45,11 +45,12 @@ pub struct LocalFiles {
     names_bytes: usize,
 }
 
-/// Bytes of names of one folder that a listing holds; twice as many for a moment.
+/// Bytes of names that a listing holds at most, of all folders together. Half of it has room for 400,000 names of files
+/// with 30 bytes each, so nearly every folder is read once.
 ///
 /// # Source
 /// Engine goal: a data return stays within 96 MiB, whatever the source looks like.
-pub const NAMES_BYTES: usize = 4 * 1024 * 1024;
+pub const NAMES_BYTES: usize = 32 * 1024 * 1024;
 
 /// The opened root: if its path is replaced later, this still is the folder that was configured.
 struct Root {

@@ -1,23 +1,27 @@
 //! The names of a folder, some of them at a time, in order.
 
 /// The names that follow those that were taken before, as many as are to be held. Every name of the folder is offered
-/// for each window.
-pub(super) struct Window {
+/// for each portion.
+pub(super) struct Portion {
     names: Names,
     /// Names taken of `names`.
     taken: usize,
     /// What was taken last, once it is not in `names` any more: only what follows it is wanted.
     after: Option<Vec<u8>>,
-    /// So many bytes are held when it is closed, and twice as many while names are offered.
+    /// So many bytes are held, or a single name. When more are offered, the first half stays.
     most: usize,
-    /// The last name that is still wanted, once some were left for another window.
+    /// The last name that is still wanted, once some were left for another portion.
     until: Option<Vec<u8>>,
+    /// Whether there are names for another portion.
+    is_cut: bool,
+    /// The most bytes that were held.
+    peak: usize,
 }
 
-impl Window {
-    /// An empty window for `most` bytes.
+impl Portion {
+    /// An empty portion for `most` bytes.
     pub(super) fn of(most: usize) -> Self {
-        Self { names: Names::default(), taken: 0, after: None, most, until: None }
+        Self { names: Names::default(), taken: 0, after: None, most, until: None, is_cut: false, peak: 0 }
     }
 
     /// Offers a name, in any order.
@@ -28,19 +32,28 @@ impl Window {
             return;
         }
         self.names.push(name);
-        if self.names.bytes() > self.most.saturating_mul(2) {
-            self.close();
+        if self.names.bytes() > self.most {
+            self.cut();
+        }
+    }
+
+    /// Leaves the latter half for another portion.
+    fn cut(&mut self) {
+        self.peak = self.peak.max(self.names.bytes());
+        self.names.sort();
+        let fits = self.names.fitting(self.most / 2);
+        if fits < self.names.count() {
+            self.until = self.names.get(fits - 1).map(<[u8]>::to_vec);
+            self.is_cut = true;
+            self.names.keep(fits);
         }
     }
 
     /// Every name was offered: they can be taken now.
     pub(super) fn close(&mut self) {
+        self.peak = self.peak.max(self.names.bytes());
         self.names.sort();
-        let fits = self.names.fitting(self.most);
-        if fits < self.names.count() {
-            self.names.keep(fits);
-            self.until = self.names.get(fits - 1).map(<[u8]>::to_vec);
-        }
+        self.names.shrink();
     }
 
     /// The next name.
@@ -55,32 +68,35 @@ impl Window {
         self.taken >= self.names.count()
     }
 
-    /// Whether there are names for another window.
+    /// Whether there are names for another portion.
     pub(super) fn is_cut(&self) -> bool {
-        self.until.is_some()
+        self.is_cut
     }
 
-    /// Bytes that are held.
+    /// Bytes that are held, those of names that were taken among them.
     pub(super) fn bytes(&self) -> usize {
         self.names.bytes()
     }
 
-    /// Begins the next window: names are offered anew.
+    /// The most bytes that were held at a time.
+    pub(super) fn peak(&self) -> usize {
+        self.peak
+    }
+
+    /// Begins the next portion: names are offered anew.
     pub(super) fn next(&mut self) {
         if let Some(last) = self.taken.checked_sub(1).and_then(|last| self.names.get(last)) {
             self.after = Some(last.to_vec());
         }
         self.names.clear();
-        (self.taken, self.until) = (0, None);
+        (self.taken, self.until, self.is_cut) = (0, None, false);
     }
 
-    /// Holds nothing any more; what was not taken is for the next window.
+    /// Holds nothing any more; what was not taken is for the next portion.
     pub(super) fn forget(&mut self) {
-        if !self.is_empty() {
-            let until = self.names.get(self.names.count() - 1).map(<[u8]>::to_vec);
-            self.next();
-            self.until = until;
-        }
+        let goes_on = self.is_cut || !self.is_empty();
+        self.next();
+        (self.names, self.is_cut) = (Names::default(), goes_on);
     }
 }
 
@@ -129,7 +145,7 @@ impl Names {
         fits.count().max(1)
     }
 
-    /// Keeps the first `count` of what is sorted, in the memory they lie in.
+    /// Keeps the first `count` of what is sorted, in the memory they lie in and in no order.
     fn keep(&mut self, count: usize) {
         self.at.truncate(count);
         self.at.sort_unstable();
@@ -142,7 +158,12 @@ impl Names {
             end += usize::from(*len);
         }
         self.bytes.truncate(end);
-        self.sort();
+    }
+
+    /// Gives back the memory that nothing lies in.
+    fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+        self.at.shrink_to_fit();
     }
 
     fn clear(&mut self) {
@@ -159,29 +180,34 @@ mod tests {
 
     use super::*;
 
+    /// More than any name here takes.
+    const LONGEST: usize = 110;
+
     proptest! {
         #[test]
-        fn windows_of_any_size_give_every_name_once_and_in_order(
+        fn portions_of_any_size_give_every_name_once_and_in_order(
             names: BTreeSet<Vec<u8>>, most in 1..400_usize, forgets in 0..7_usize,
         ) {
             let offered: Vec<_> = names.iter().rev().collect();
-            let (mut window, mut found) = (Window::of(most), Vec::new());
+            let (mut portion, mut found) = (Portion::of(most), Vec::new());
             loop {
                 for name in &offered {
-                    window.offer(name);
-                    prop_assert!(window.bytes() <= 2 * most + 300 + 2 * name.len());
+                    portion.offer(name);
                 }
-                window.close();
-                while let Some(name) = window.take() {
+                portion.close();
+                prop_assert!(portion.peak() <= most.max(LONGEST) + LONGEST);
+                prop_assert!(portion.bytes() <= most.max(LONGEST));
+                while let Some(name) = portion.take() {
                     found.push(name.to_vec());
                     if forgets > 0 && found.len() % forgets == 0 {
-                        window.forget();
+                        portion.forget();
+                        prop_assert_eq!(portion.bytes(), 0);
                     }
                 }
-                if !window.is_cut() {
+                if !portion.is_cut() {
                     break;
                 }
-                window.next();
+                portion.next();
             }
             prop_assert_eq!(found, names.into_iter().collect::<Vec<_>>());
         }

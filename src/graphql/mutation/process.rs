@@ -7,6 +7,7 @@ use crate::{
         self,
         process::{Draft, Duplicate, Review, UpdateDraft},
     },
+    clock::to_millis,
     domain::process::{Content, ReviewVerdict},
     error::{Error, Result, Violation, parse},
     graphql::{
@@ -29,12 +30,15 @@ pub struct ProcessMutation;
 
 /// The document, whichever way it came, and the name of the field it came in.
 fn content(document: Option<ProcessDocumentInput>, content: Option<JsonObject>) -> Result<(Content, &'static str)> {
-    match (document, content) {
-        (Some(document), None) => Ok((document.take("document")?, "document")),
-        (None, Some(content)) => Ok((untyped(content)?, "content")),
-        (None, None) => Err(once_only("A version needs its document.")),
-        (Some(_), Some(_)) => Err(once_only("The document stands here twice.")),
-    }
+    let (mut taken, form) = match (document, content) {
+        (Some(document), None) => (document.take("document")?, "document"),
+        (None, Some(content)) => (untyped(content)?, "content"),
+        (None, None) => return Err(once_only("A version needs its document.")),
+        (Some(_), Some(_)) => return Err(once_only("The document stands here twice.")),
+    };
+    // Instants are shown in milliseconds: a finer one would come back as another document.
+    taken.prepared.at = taken.prepared.at.map(to_millis);
+    Ok((taken, form))
 }
 
 fn once_only(message: &str) -> Error {
