@@ -16,7 +16,7 @@ use super::{
     fault::{Result, ReturnError},
     order::{Format, Order},
     package::{Package, PackageManifest},
-    verify::{Check, check_description, open_part},
+    verify::{Check, check_beside, open_part},
 };
 use crate::ports::storage::{Reader, path};
 
@@ -29,7 +29,7 @@ use crate::ports::storage::{Reader, path};
 /// # Errors
 /// As [`verify`](super::verify()).
 pub async fn verify_deeply(order: &Arc<Order>, package: &Package, identity: Identity, watch: &Watch) -> Result<()> {
-    check_description(order, package).await?;
+    check_beside(order, package, watch).await?;
     let (order, manifest, watch) = (order.clone(), package.manifest.clone(), watch.clone());
     let runtime = Handle::current();
     let read = tokio::task::spawn_blocking(move || {
