@@ -18,7 +18,7 @@ use super::{
     package::{Package, PackageManifest},
     verify::{Check, check_beside, open_part},
 };
-use crate::ports::storage::{Reader, path};
+use crate::ports::storage::{ObjectPath, Reader};
 
 /// Opens the package with `identity` and compares every file inside with the bag's manifest, the manifest with
 /// the bag's tag manifest, and all of it with what was counted. Does everything [`verify`](super::verify()) does as well.
@@ -225,7 +225,7 @@ impl<'a> Inside<'a> {
         if let Some((name, digest, size)) = self.held.take() {
             self.files += 1;
             self.bytes += size;
-            self.lines.update(format!("{digest}  {}\n", path::encode(&name)));
+            self.lines.update(format!("{digest}  {}\n", ObjectPath::from_bytes(name).to_manifest_text()));
         }
     }
 

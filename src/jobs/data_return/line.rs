@@ -158,7 +158,7 @@ impl Line {
     /// The line in the bag's manifest, for what is in the bag.
     pub fn manifest_line(&self) -> Option<String> {
         let sha256 = self.sha256.as_ref()?;
-        Some(format!("{sha256}  data/{}\n", self.member().to_text()))
+        Some(format!("{sha256}  data/{}\n", self.member().to_manifest_text()))
     }
 
     /// Whether it is not in the bag, or perhaps not as it was at one moment.

@@ -192,7 +192,7 @@ fn restore_text(order: &Order, manifest: &PackageManifest, stem: &str) -> String
          \n\
          \x20   (cd {name} && sha256sum -c --quiet {manifest_file})\n\
          \n\
-         \x20  File names that hold a percent sign, a control character or bytes that are not UTF-8 stand\n\
+         \x20  File names that hold a percent sign, a line break or bytes that are not UTF-8 stand\n\
          \x20  percent-encoded in the manifest, as RFC 8493 asks; a validator that does not decode them\n\
          \x20  reports these files as missing although they are there.\n\
          \n\
