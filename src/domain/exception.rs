@@ -29,7 +29,7 @@ words! {
         OutOfOrder = "OUT_OF_ORDER",
         /// A step, or the removal of a holding, not at all.
         Skipped = "SKIPPED",
-        /// A step in another way than described.
+        /// A step in another way than described, or the return of a holding without what could not be read.
         Deviation = "DEVIATION",
     }
 }

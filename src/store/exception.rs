@@ -9,11 +9,11 @@ use crate::{
     auth::ClientScope,
     clock::Instant,
     domain::{
-        exception::{Exception, ExceptionFilter, ExceptionState},
+        exception::{Exception, ExceptionFilter, ExceptionState, ExceptionType},
         page::{End, Page, Window},
     },
     error::{Error, Result},
-    ids::{EngagementId, ExceptionId},
+    ids::{EngagementId, ExceptionId, HoldingId},
     store::{
         self, Sort, Tx, counted,
         room::{CLIENT_MAX, LIST_MAX, within},
@@ -119,6 +119,22 @@ pub(crate) async fn of_engagements(
     let newest = Window { limit: LIST_MAX, end: End::Last, ..Window::default() };
     let pages = store::fetch_each(db, select, keys, Sort::Ascending, &newest, |row| row.engagement_id).await?;
     pages.into_values().flat_map(|page| page.items).map(domain).collect()
+}
+
+/// The deviations about these holdings, newest first, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn deviations_about(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    holdings: &[HoldingId],
+) -> Result<Vec<Exception>> {
+    let select = scoped(scope)
+        .filter(Column::Type.eq(ExceptionType::Deviation.as_str()))
+        .filter(Column::HoldingId.is_in(holdings.iter().map(|id| id.uuid())));
+    let newest = select.order_by_desc(Column::RequestedAt).order_by_desc(Column::Id);
+    newest.all(db).await?.into_iter().map(domain).collect()
 }
 
 /// In `state` at `now`: one whose time is over is expired before anybody writes that down.

@@ -261,7 +261,7 @@ on_both_stacks! {
         for (r#type, step, holding, path) in [
             ("SKIPPED", Value::Null, Value::Null, "stepId"),
             ("OUT_OF_ORDER", Value::Null, Value::Null, "stepId"),
-            ("DEVIATION", Value::Null, json!("hol_01h455vb4pex5vsknk084sn02q"), "type"),
+            ("OUT_OF_ORDER", Value::Null, json!("hol_01h455vb4pex5vsknk084sn02q"), "type"),
             ("SKIPPED", json!(run.kickoff), json!("hol_01h455vb4pex5vsknk084sn02q"), "holdingId"),
         ] {
             let mut input = deviation(&run);

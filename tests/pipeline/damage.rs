@@ -71,10 +71,18 @@ async fn every_kind_of_damage_is_found_and_named() {
     assert_found(&bench, &order, &package, "part-00002").await;
     fs::write(part(1), &two).unwrap();
 
-    let manifest = bench.package().join("return-1.package.json");
-    flip(&manifest, |len| len / 2);
-    assert_found(&bench, &order, &package, "package.json").await;
-    flip(&manifest, |len| len / 2);
+    for name in ["package.json", "sha256", "HOW-TO-RESTORE.txt"] {
+        let text = bench.package().join(format!("return-1.{name}"));
+        flip(&text, |len| len / 2);
+        assert_found(&bench, &order, &package, name).await;
+        flip(&text, |len| len / 2);
+        let whole = keep(&text);
+        fs::write(&text, [whole.as_slice(), b"\n"].concat()).unwrap();
+        assert_found(&bench, &order, &package, name).await;
+        fs::remove_file(&text).unwrap();
+        assert_found(&bench, &order, &package, name).await;
+        fs::write(&text, whole).unwrap();
+    }
 
     let watch = Recorder::default().watch();
     verify(&order, &package, &watch).await.unwrap();
@@ -103,8 +111,10 @@ async fn a_package_whose_inside_was_exchanged_is_found() {
     let bench = Bench::new();
     let (order, mut package) = packed(&bench).await;
     package.manifest.bag_manifest_sha256 = "0".repeat(64);
-    package.digest = package.manifest.digest().unwrap();
+    let before = std::mem::replace(&mut package.digest, package.manifest.digest().unwrap());
     fs::write(bench.package().join("return-1.package.json"), package.manifest.canonical().unwrap()).unwrap();
+    let sums = bench.package().join("return-1.sha256");
+    fs::write(&sums, fs::read_to_string(&sums).unwrap().replace(&before, &package.digest)).unwrap();
     let watch = Recorder::default().watch();
     verify(&order, &package, &watch).await.unwrap();
     let error = verify_deeply(&order, &package, bench.identity.clone(), &watch).await.unwrap_err();

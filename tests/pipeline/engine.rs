@@ -102,6 +102,23 @@ async fn names_that_only_bytes_can_hold_come_back_and_are_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn names_with_tabs_and_line_breaks_are_found_by_an_independent_validator() {
+    let bench = Bench::new();
+    for name in ["a\ttab.txt", "a\tfolder/\x01 and \x7f", "two\nlines\r.txt"] {
+        write(&bench.source(), name, name);
+    }
+    let order = Arc::new(bench.order());
+    let (_, package) = run(&order).await;
+    verify_deeply(&order, &package, bench.identity.clone(), &Recorder::default().watch()).await.unwrap();
+    let bag = bench.restore();
+    let manifest = fs::read_to_string(bag.join("manifest-sha256.txt")).unwrap();
+    assert!(manifest.contains("  data/files/a\ttab.txt\n") && manifest.contains("two%0Alines%0D.txt\n"), "{manifest}");
+    validate_with_bagit_py(&bag);
+    validate(&bag);
+    assert_same_files(&bench.source(), &bag, "files");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_inventory_tells_what_a_bag_cannot() {
     let bench = Bench::new();
     ordinary_tree(&bench);

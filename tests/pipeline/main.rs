@@ -8,6 +8,7 @@ mod damage;
 mod engine;
 mod local;
 mod mend;
+mod omissions;
 mod resume;
 mod s3;
 mod s3_faults;

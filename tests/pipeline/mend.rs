@@ -57,6 +57,9 @@ async fn deliver(
     }
 }
 
+/// What the texts beside the parts are called after the package's name.
+const TEXTS: [&str; 3] = ["package.json", "sha256", "HOW-TO-RESTORE.txt"];
+
 /// Everything at the destination is what the package says, and nothing else is there.
 async fn assert_whole(bench: &Bench, order: &Arc<Order>, package: &Package, stem: &str) {
     let watch = Recorder::default().watch();
@@ -65,7 +68,8 @@ async fn assert_whole(bench: &Bench, order: &Arc<Order>, package: &Package, stem
         .await
         .unwrap_or_else(|error| panic!("{}", why(&error)));
     let mut names: BTreeSet<String> = package.manifest.parts.iter().map(|part| part.name.clone()).collect();
-    names.extend(["package.json", "sha256", "HOW-TO-RESTORE.txt"].map(|kind| format!("{stem}.{kind}")));
+    names.extend(package.manifest.omissions.iter().map(|list| list.object.name.clone()));
+    names.extend(TEXTS.map(|kind| format!("{stem}.{kind}")));
     let found = fs::read_dir(bench.package()).unwrap();
     let found: BTreeSet<_> = found.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(found, names);
@@ -142,12 +146,28 @@ async fn other_parts_each_time_are_made_again_each_in_its_turn() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_text_beside_the_parts_is_written_again_and_no_part_is() {
+    for text in TEXTS {
+        let bench = Bench::new();
+        tree(&bench);
+        let order = damaging(&bench.order(), move |path| path.ends_with(&format!("return-1.{text}")));
+        let frozen = freeze(&order, &Recorder::default().watch()).await.unwrap();
+        let package = deliver(&order, &frozen, None, Recorder::default().watch(), || {}).await.unwrap();
+        assert!(names(&package).iter().all(|name| !name.contains(".v")), "{:?}", names(&package));
+        assert_whole(&bench, &order, &package, "return-1.v2").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_list_of_omissions_is_written_again_and_no_part_is() {
     let bench = Bench::new();
     tree(&bench);
-    let order = damaging(&bench.order(), |path| path.ends_with("return-1.package.json"));
+    let order = damaging(&bench.order(), |path| path.ends_with("return-1.omissions-1.jsonl.age"));
     let frozen = freeze(&order, &Recorder::default().watch()).await.unwrap();
+    fs::remove_file(bench.source().join("a/003")).unwrap();
     let package = deliver(&order, &frozen, None, Recorder::default().watch(), || {}).await.unwrap();
     assert!(names(&package).iter().all(|name| !name.contains(".v")), "{:?}", names(&package));
+    let list = package.manifest.omissions.as_ref().unwrap();
+    assert_eq!(list.object.name, "return-1.omissions-1.v2.jsonl.age");
     assert_whole(&bench, &order, &package, "return-1.v2").await;
 }
 

@@ -103,14 +103,22 @@ pub async fn delivered(deed: &mut Deed<'_>, job: &Job, ids: &[HoldingId], packag
             holding::remove(deed, &mut holding).await?;
         }
     }
-    let summary = format!("{} files were returned and read back.", package.summary.file_count);
+    let files = package.summary.file_count;
+    let summary = match (package.summary.is_accepted(), package.summary.incomplete_count) {
+        (true, missing) => format!("{files} files were returned and read back; {missing} omissions were accepted."),
+        (false, _) => format!("{files} files were returned and read back."),
+    };
+    let omissions = package.summary.omissions.as_ref();
+    let accepted_by = omissions.iter().flat_map(|omissions| &omissions.accepted_by).map(ToString::to_string);
     deed.record(
         NewEvent::new(EventKind::DataReturnDelivered, job.id, summary)
             .client(job.client_id)
             .job(job.id)
             .with("manifestDigest", package.summary.manifest_digest.as_str())
             .with("location", package.summary.location.as_str())
-            .with("certificate", receipt.number.as_str()),
+            .with("certificate", receipt.number.as_str())
+            .with("omissionsDigest", omissions.map(|omissions| omissions.digest.as_str()))
+            .with("exceptionIds", accepted_by.collect::<Vec<_>>()),
     );
     Ok(receipt)
 }

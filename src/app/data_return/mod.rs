@@ -8,6 +8,7 @@
 //! While a return is under way its spool holds the names of the client's files, and the destination encrypted
 //! parts. What is left of either once nobody can go on from it is cleared away ([`clear_ended`]).
 
+mod accept;
 mod acknowledge;
 mod clear;
 mod ledger;
@@ -17,16 +18,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{agreement::DataFormat, job::ReturnVerdict},
-    ids::{EngagementId, HoldingId, JobId, RecipientKeyId},
+    ids::{EngagementId, ExceptionId, HoldingId, JobId, RecipientKeyId},
     ports::{
         shelves::Shelf,
         storage::{ObjectPath, ObjectStore},
     },
 };
 
+pub use accept::accepted_by;
+pub(in crate::app) use accept::{accept, acceptable};
 pub use acknowledge::{Acknowledge, Verdict, acknowledge};
 pub use clear::{clear_ended, clear_packages, replaced};
 pub use ledger::{Delivered, closing, delivered, given_up, received};
+pub use plan::HOLDINGS_MAX;
 pub(in crate::app) use plan::{blockers, draft};
 
 /// What a caller chooses.
@@ -156,9 +160,32 @@ pub struct Summary {
     pub part_count: u64,
     /// Their bytes.
     pub package_bytes: u64,
-    /// Files that could not be read, were gone, or may be torn.
+    /// Entries that could not be read, were gone, or may be torn.
     pub incomplete_count: u64,
+    /// The list of these beside the parts, when there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub omissions: Option<Omissions>,
     /// What the client said of this very package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<ReturnVerdict>,
+}
+
+impl Summary {
+    /// Whether the package lacks something, and exceptions accept that.
+    pub fn is_accepted(&self) -> bool {
+        self.omissions.as_ref().is_some_and(|omissions| !omissions.accepted_by.is_empty())
+    }
+}
+
+/// What a package lacks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Omissions {
+    /// Name of the object with the list, which is encrypted as the parts are.
+    pub object: String,
+    /// SHA-256 of the list, in hex, as whoever decrypts it computes it.
+    pub digest: String,
+    /// The exceptions that accept it; none while nobody did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted_by: Vec<ExceptionId>,
 }

@@ -31,7 +31,7 @@ const OPEN: [HoldingState; 3] = [HoldingState::Active, HoldingState::Closing, Ho
 ///
 /// # Source
 /// Rule of the API: up to 500 items at once, larger work in several plans.
-const HOLDINGS_MAX: usize = 500;
+pub const HOLDINGS_MAX: u16 = 500;
 
 /// Judges what a return of these holdings would do. Nothing is written.
 ///
@@ -106,7 +106,7 @@ async fn holdings(db: &impl Reader, scope: &ClientScope, client: &Client, ask: &
             .remedy("Name DATA holdings with RETURN that are open.")
             .into());
     }
-    if !(1..=HOLDINGS_MAX).contains(&found.len()) {
+    if !(1..=usize::from(HOLDINGS_MAX)).contains(&found.len()) {
         let message = format!("A return takes 1 to {HOLDINGS_MAX} holdings; these are {}.", found.len());
         let field = if filter.is_some() { "filter" } else { "holdingIds" };
         let remedy = "Only data that is open and to be returned counts. Plan more than that in several jobs.";

@@ -6,7 +6,7 @@ use crate::{
     auth::Actor,
     domain::{
         event::EventKind,
-        exception::{Exception, ExceptionState, ExceptionVerb},
+        exception::{Exception, ExceptionState, ExceptionType, ExceptionVerb},
     },
     error::Result,
     store,
@@ -40,7 +40,8 @@ async fn expire(app: &App, system: &Actor, due: &Exception) -> Result<bool> {
     save(&deed, &mut exception).await?;
     let summary = format!("The time of an exception is over: {}", exception.situation);
     deed.record(event(&exception, EventKind::ExceptionExpired, summary));
-    if let Some(kept) = exception.holding_id {
+    // What a DEVIATION accepted by then stays accepted; only what stayed by a SKIPPED one is open again.
+    if let (ExceptionType::Skipped, Some(kept)) = (exception.r#type, exception.holding_id) {
         holding::lapsed(&mut deed, kept).await?;
     }
     deed.commit().await?;

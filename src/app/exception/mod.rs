@@ -5,7 +5,7 @@
 //! the end of its decision, through [`decided`], and by nothing else. Whoever needs both locks the decision first.
 
 use crate::{
-    app::{App, Deed, decision, gate, holding, revision::expect_revision, step},
+    app::{App, Deed, data_return, decision, gate, holding, revision::expect_revision, step},
     auth::{Actor, permission::Permission},
     domain::{
         decision::{Decision, DecisionState},
@@ -125,14 +125,16 @@ pub(in crate::app) async fn decided(deed: &mut Deed<'_>, decision: &Decision) ->
     save(deed, &mut exception).await?;
     let summary = format!("An exception was {verb}: {}", exception.situation);
     deed.record(event(&exception, kind, summary));
-    if exception.state == ExceptionState::Approved { stand_in(deed, &exception).await } else { Ok(()) }
+    if exception.state == ExceptionState::Approved { stand_in(deed, &exception, decision).await } else { Ok(()) }
 }
 
-/// Lets an approved exception stand in for the step that is skipped, or the holding that stays. What went on in the meantime stays as it is: a
-/// step that is over, a run that is over.
-async fn stand_in(deed: &mut Deed<'_>, exception: &Exception) -> Result<()> {
-    if let Some(kept) = exception.holding_id {
-        return holding::excepted(deed, kept, exception.id).await;
+/// Lets an approved exception stand in for the step that is skipped, the holding that stays, or what a return lacks.
+/// What went on in the meantime stays as it is: a step that is over, a run that is over.
+async fn stand_in(deed: &mut Deed<'_>, exception: &Exception, decision: &Decision) -> Result<()> {
+    match (exception.r#type, exception.holding_id) {
+        (ExceptionType::Deviation, Some(_)) => return data_return::accept(deed, exception, decision).await,
+        (_, Some(kept)) => return holding::excepted(deed, kept, exception.id).await,
+        (_, None) => {}
     }
     let (ExceptionType::Skipped, Some(step)) = (exception.r#type, exception.step_id) else { return Ok(()) };
     let run = store::engagement::find(deed.tx(), &deed.actor().scope, exception.engagement_id).await?;

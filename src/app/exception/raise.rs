@@ -2,7 +2,7 @@
 
 use super::event;
 use crate::{
-    app::{App, Deed, Done, Once, decision},
+    app::{App, Deed, Done, Once, data_return, decision},
     auth::{Actor, permission::Permission},
     clock::Instant,
     domain::{
@@ -24,7 +24,7 @@ pub struct Raise {
     pub engagement_id: EngagementId,
     /// The step it is about.
     pub step_id: Option<StepId>,
-    /// The holding that shall stay open.
+    /// The holding that shall stay open, or whose incomplete return is accepted.
     pub holding_id: Option<HoldingId>,
     /// How the run leaves the process.
     pub r#type: ExceptionType,
@@ -59,7 +59,7 @@ pub async fn raise(app: &App, actor: &Actor, input: Raise, once: Once) -> Result
     if !run.state.is_live() {
         return Err(Error::state(format!("This engagement is {}; nothing can deviate in it any more.", run.state)));
     }
-    let is_security = about(&deed, &input, &run).await?;
+    let about = about(&deed, &input, &run).await?;
     let mut exception = Exception {
         id: app.new_id(),
         client_id: run.client_id,
@@ -85,10 +85,10 @@ pub async fn raise(app: &App, actor: &Actor, input: Raise, once: Once) -> Result
         kind: DecisionKind::Exception,
         question: exception.situation.clone(),
         subject_id: exception.id.to_string(),
-        subject_hash: None,
+        subject_hash: about.hash,
         expires_at: Some(exception.expires_at),
     };
-    let question = decision::open_under(&mut deed, question, exception::rule(is_security)).await?;
+    let question = decision::open_under(&mut deed, question, exception::rule(about.is_security)).await?;
     exception.decision_id = Some(question.id);
     store::exception::insert(deed.tx(), &exception).await?;
     let summary = format!("An exception was raised: {}", exception.situation);
@@ -109,8 +109,22 @@ fn planned(plans: &[(ActionKind, Prose)]) -> Result<Vec<exception::Action>> {
     Ok(actions)
 }
 
-/// Whether the exception touches security, once it is sure that what it is about belongs to the run.
-async fn about(deed: &Deed<'_>, input: &Raise, run: &Engagement) -> Result<bool> {
+/// What an exception is about.
+struct About {
+    /// Whether it touches security.
+    is_security: bool,
+    /// What exactly is decided on: the digest of a package that is taken as it is.
+    hash: Option<String>,
+}
+
+impl About {
+    fn of(is_security: bool) -> Self {
+        Self { is_security, hash: None }
+    }
+}
+
+/// What the exception is about, once it is sure that this belongs to the run.
+async fn about(deed: &Deed<'_>, input: &Raise, run: &Engagement) -> Result<About> {
     let scope = &deed.actor().scope;
     match (input.step_id, input.holding_id, input.r#type) {
         (Some(_), Some(_), _) => {
@@ -121,27 +135,30 @@ async fn about(deed: &Deed<'_>, input: &Raise, run: &Engagement) -> Result<bool>
                 .remedy("Give `stepId`, or `holdingId` for a holding that shall stay.")
                 .into())
         }
-        (None, Some(_), ExceptionType::OutOfOrder | ExceptionType::Deviation) => {
+        (None, Some(_), ExceptionType::OutOfOrder) => {
             Err(Violation::new("type", "A holding that shall stay is SKIPPED: its removal does not happen.")
                 .remedy("Send the type SKIPPED.")
                 .into())
         }
-        (None, None, ExceptionType::Deviation) => Ok(false),
+        (None, None, ExceptionType::Deviation) => Ok(About::of(false)),
         (Some(step), None, _) => {
             let step = store::step::load_many(deed.tx(), scope, &[step]).await?.into_iter().next();
             let step = step.filter(|step| step.engagement_id == run.id);
             let step = step.ok_or_else(|| Error::not_found("step", "stepId"))?;
             let versions = store::process::versions(deed.tx(), &[run.process_version_id]).await?;
             let template = versions.first().and_then(|version| version.content.step(&step.key));
-            Ok(template.is_some_and(|template| template.is_security))
+            Ok(About::of(template.is_some_and(|template| template.is_security)))
         }
-        (None, Some(holding), ExceptionType::Skipped) => {
+        (None, Some(holding), ExceptionType::Skipped | ExceptionType::Deviation) => {
             let subject = store::decision::subject(deed.tx(), scope, &holding.to_string()).await?;
             if subject.is_none_or(|subject| subject.client_id != run.client_id) {
                 return Err(Error::not_found("holding", "holdingId"));
             }
-            // What stays at the client stays a way in: the designated authority has a say.
-            Ok(true)
+            let is_kept = input.r#type == ExceptionType::Skipped;
+            let hash = if is_kept { None } else { Some(data_return::acceptable(deed, holding).await?) };
+            // What stays at the client stays a way in, and what is missing may be destroyed next: the designated
+            // authority has a say.
+            Ok(About { is_security: true, hash })
         }
     }
 }

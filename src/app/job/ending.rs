@@ -5,7 +5,7 @@
 
 use crate::{
     app::{Deed, data_return},
-    domain::job::{JobKind, JobState, Settlement, Verb},
+    domain::job::{JobKind, JobState, Settlement, TargetState, Verb},
     error::{Error, Result},
     ids::JobId,
     store,
@@ -22,7 +22,8 @@ pub(super) async fn proven(deed: &Deed<'_>, job: JobId, kind: JobKind, settlemen
         return Ok(settlement);
     }
     let Some(summary) = data_return::received(deed, job).await? else { return Ok(settlement) };
-    store::job::succeed_targets(deed.tx(), job, deed.now()).await?;
+    let end = if summary.is_accepted() { TargetState::Excepted } else { TargetState::Succeeded };
+    store::job::conclude_targets(deed.tx(), job, end, deed.now()).await?;
     let result = serde_json::to_value(summary).map_err(Error::internal)?;
     Ok(Settlement { verb: Verb::Succeed, result: Some(result), error: None, ..settlement })
 }

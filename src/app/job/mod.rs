@@ -24,6 +24,7 @@ pub use self::{
     steer::{Cancel, Retry, Start, cancel, retry, start},
     ticks::{Tick, Ticks},
 };
+pub(in crate::app) use steer::accepted;
 
 use crate::{
     app::Deed,

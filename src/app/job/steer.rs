@@ -10,7 +10,7 @@ use crate::{
         text::Prose,
     },
     error::{Conflict, Error, Result, Violation},
-    ids::{JobId, JobPlanId},
+    ids::{ExceptionId, JobId, JobPlanId},
     store,
 };
 
@@ -185,6 +185,21 @@ pub async fn retry(app: &App, actor: &Actor, input: Retry, once: Once) -> Result
     let job = store::job::lock(deed.tx(), &actor.scope, job.id, "id").await?;
     deed.commit().await?;
     Ok(Done::now(job))
+}
+
+/// Puts a job that is PARTIAL in the queue again with its targets as they are: what it lacks was accepted, the last of it
+/// by this `exception`. The caller has locked it.
+///
+/// # Errors
+/// `Conflict` when another job does the same work.
+pub(in crate::app) async fn accepted(deed: &mut Deed<'_>, job: &Job, exception: ExceptionId) -> Result<()> {
+    job.state.after(Verb::Restart)?;
+    store::job::restart(deed.tx(), job.id, job.state).await?;
+    let summary = format!("What the {} lacks was accepted; it is to be concluded.", job.kind.title());
+    let requeued = events::about(EventKind::JobRequeued, job.id, job.client_id, job.kind, summary);
+    deed.record(requeued.with("exceptionId", exception.to_string()));
+    deed.hint(job.id);
+    Ok(())
 }
 
 /// What the job left for another run may have been cleared away since.

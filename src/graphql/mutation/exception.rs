@@ -33,7 +33,8 @@ pub struct ExceptionRaiseInput {
     engagement_id: ID,
     /// The step it is about; needed to skip one or to go out of order.
     step_id: Option<ID>,
-    /// The holding that shall stay open: a SKIPPED removal.
+    /// The holding that shall stay open (SKIPPED), or whose latest return is PARTIAL and taken as it is (DEVIATION): once
+    /// that is approved for all holdings of that return, it is concluded.
     holding_id: Option<ID>,
     /// How the run leaves the process.
     r#type: ExceptionType,

@@ -35,7 +35,7 @@ pub struct Exception {
     risks: Vec<ExceptionRisk>,
     /// What it obliges to: one of each kind, settled once it is approved.
     actions: Vec<ExceptionAction>,
-    /// The holding that shall stay open, when it is about one.
+    /// The holding that shall stay open, or whose incomplete return is taken as it is, when it is about one.
     holding_id: Option<ID>,
     /// Who asked for it.
     requested_by: Actor,

@@ -1,9 +1,9 @@
 //! What a job achieved, one type for each kind.
 
-use async_graphql::{SimpleObject, Union};
+use async_graphql::{ID, SimpleObject, Union};
 
 use crate::{
-    app::data_return::Summary,
+    app::data_return::{Omissions, Summary},
     domain::job::{Job, JobKind, ReturnVerdict},
     error::{Error, Inconsistent, Result},
     graphql::scalars::Long,
@@ -33,10 +33,29 @@ pub struct DataReturnResult {
     part_count: Long,
     /// Their bytes.
     package_bytes: Long,
-    /// Files that could not be read, were gone, or changed while they were read; the package lists them.
+    /// Entries that could not be read, were gone, or changed while they were read.
     incomplete_count: Long,
+    /// The list of these, which lies beside the package; null when nothing is missing.
+    omissions: Option<DataReturnOmissions>,
     /// What the client said of it; null until it did.
     verdict: Option<ReturnVerdict>,
+}
+
+/// What a package lacks.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct DataReturnOmissions {
+    /// Name of the object with the list: one line of JSON for each entry, encrypted to the keys that open the package.
+    object: String,
+    /// SHA-256 of the decrypted list, in hex. The signed receipt names it.
+    digest: String,
+    /// The exceptions by which the return was accepted although these are missing; empty while it was not.
+    accepted_by: Vec<ID>,
+}
+
+impl From<Omissions> for DataReturnOmissions {
+    fn from(Omissions { object, digest, accepted_by }: Omissions) -> Self {
+        Self { object, digest, accepted_by: accepted_by.iter().map(|id| id.to_string().into()).collect() }
+    }
 }
 
 impl JobResult {
@@ -61,6 +80,7 @@ impl JobResult {
             part_count: summary.part_count.into(),
             package_bytes: summary.package_bytes.into(),
             incomplete_count: summary.incomplete_count.into(),
+            omissions: summary.omissions.map(Into::into),
             verdict: summary.verdict,
         })))
     }

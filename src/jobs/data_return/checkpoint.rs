@@ -10,7 +10,7 @@ use sha2::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{part::Parts, tally::Tally};
+use super::{omissions::Omissions, part::Parts, tally::Tally};
 use crate::{domain::words, error::Error, ports::storage::Facts};
 
 words! {
@@ -46,6 +46,9 @@ pub struct Checkpoint {
     /// Numbers of the parts that came back damaged and are still to be made again, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub damaged: Vec<u32>,
+    /// The list of what is missing, of a package that is finished without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub omissions: Option<Omissions>,
 }
 
 /// A place in the tar stream where a part may begin.

@@ -1,14 +1,17 @@
 //! Makes a sealed part count: shown at the destination, its lines spooled, the checkpoint saved. In that order,
 //! so that whatever is missing after a crash is made again and nothing counts that is not there.
 
+use tokio::task::JoinHandle;
+
 use super::{
-    checkpoint::{Checkpoint, Position, Watch},
+    checkpoint::{Checkpoint, PartRecord, Position, Watch},
     fault::{Result, ReturnError, written},
     order::Order,
     part::PartId,
     seal::Sealed,
     spooled::Head,
 };
+use crate::ports::storage::{Fault, Upload};
 
 /// Commits `sealed`; moves `checkpoint` behind it.
 ///
@@ -30,7 +33,21 @@ pub(super) async fn commit(order: &Order, watch: &Watch, checkpoint: &mut Checkp
 /// # Errors
 /// `Destination`, `Spool`, `Checkpoint`.
 pub(super) async fn show(order: &Order, watch: &Watch, part: PartId, from: Position, sealed: Sealed) -> Result<Head> {
-    let Sealed { mut record, upload, lines, tally, at } = sealed;
+    let Sealed { record, upload, lines, tally, at } = sealed;
+    let head = Head { record: reveal(watch, record, upload).await?, from, to: at, tally };
+    head.keep(order, part, &lines).await?;
+    Ok(head)
+}
+
+/// Lets what `record` describes show at the destination; gives the record with the destination's mark.
+///
+/// # Errors
+/// `Destination`, `Checkpoint`, `Interrupted`.
+pub(super) async fn reveal(
+    watch: &Watch,
+    record: PartRecord,
+    upload: JoinHandle<Result<Box<dyn Upload>, Fault>>,
+) -> Result<PartRecord> {
     let upload = match upload.await {
         Ok(upload) => upload.map_err(ReturnError::Destination)?,
         Err(_stopped) => return Err(ReturnError::Interrupted),
@@ -41,8 +58,5 @@ pub(super) async fn show(order: &Order, watch: &Watch, part: PartId, from: Posit
         return Err(ReturnError::Checkpoint(error));
     }
     let stored = written(upload.finish().await).map_err(ReturnError::Destination)?;
-    record.version = stored.version;
-    let head = Head { record, from, to: at, tally };
-    head.keep(order, part, &lines).await?;
-    Ok(head)
+    Ok(PartRecord { version: stored.version, ..record })
 }

@@ -59,7 +59,8 @@ impl ReturnError {
             Self::Destination(fault) => ("DESTINATION", "The destination", fault),
             Self::Spool(fault) => ("SPOOL", "Gangway's own store", fault),
             Self::Mismatch { name, message } => {
-                let message = format!("{name}: {message} What came back damaged was sent again twice, and still something is.");
+                let message =
+                    format!("{name}: {message} What came back damaged was sent again twice, and still something is.");
                 let remedy = "Look at the destination, then retry the job: everything is sent anew.";
                 return Some(refused("INTEGRITY_MISMATCH".to_owned(), message, remedy));
             }

@@ -16,9 +16,9 @@ use super::{
     fault::{Result, ReturnError},
     order::{Format, Order},
     package::{Package, PackageManifest},
-    verify::{Check, check_description, open_part},
+    verify::{Check, check_beside, open_part},
 };
-use crate::ports::storage::{Reader, path};
+use crate::ports::storage::{ObjectPath, Reader};
 
 /// Opens the package with `identity` and compares every file inside with the bag's manifest, the manifest with
 /// the bag's tag manifest, and all of it with what was counted. Does everything [`verify`](super::verify()) does as well.
@@ -29,7 +29,7 @@ use crate::ports::storage::{Reader, path};
 /// # Errors
 /// As [`verify`](super::verify()).
 pub async fn verify_deeply(order: &Arc<Order>, package: &Package, identity: Identity, watch: &Watch) -> Result<()> {
-    check_description(order, package).await?;
+    check_beside(order, package, watch).await?;
     let (order, manifest, watch) = (order.clone(), package.manifest.clone(), watch.clone());
     let runtime = Handle::current();
     let read = tokio::task::spawn_blocking(move || {
@@ -225,7 +225,7 @@ impl<'a> Inside<'a> {
         if let Some((name, digest, size)) = self.held.take() {
             self.files += 1;
             self.bytes += size;
-            self.lines.update(format!("{digest}  {}\n", path::encode(&name)));
+            self.lines.update(format!("{digest}  {}\n", ObjectPath::from_bytes(name).to_manifest_text()));
         }
     }
 

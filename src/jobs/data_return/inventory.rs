@@ -163,7 +163,6 @@ impl Lines {
     /// The next line, parsed; none at the end.
     pub(super) fn next_line(&mut self) -> Result<Option<Line>> {
         let Some(text) = self.next_text()? else { return Ok(None) };
-        let parsed = serde_json::from_slice(text);
-        parsed.map(Some).map_err(|_error| ReturnError::Broken("a spool line is not an inventory line"))
+        Line::parse(text).map(Some)
     }
 }

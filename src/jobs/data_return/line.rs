@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::fault::{Result, ReturnError};
 use crate::{
     domain::words,
     ports::storage::{Entry, EntryKind, Facts, Fault, FaultKind, Listed, ObjectPath},
@@ -80,6 +81,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// Reads a line from its JSON.
+    pub(super) fn parse(text: &[u8]) -> Result<Self> {
+        serde_json::from_slice(text).map_err(|_error| ReturnError::Broken("a spooled line is not an inventory line"))
+    }
+
     /// The line for something a listing found, at `path` below the source's label.
     pub(super) fn listed(path: ObjectPath, listed: Listed) -> Self {
         match listed {
@@ -152,7 +158,13 @@ impl Line {
     /// The line in the bag's manifest, for what is in the bag.
     pub fn manifest_line(&self) -> Option<String> {
         let sha256 = self.sha256.as_ref()?;
-        Some(format!("{sha256}  data/{}\n", self.member().to_text()))
+        Some(format!("{sha256}  data/{}\n", self.member().to_manifest_text()))
+    }
+
+    /// Whether it is not in the bag, or perhaps not as it was at one moment.
+    pub fn is_omitted(&self) -> bool {
+        matches!(self.status, Some(Status::Unreadable | Status::Vanished))
+            || matches!(self.change, Some(Change::Torn | Change::Cut))
     }
 
     /// Writes the line as JSON with its line feed.

@@ -55,6 +55,8 @@ pub async fn condemn(package: &Package, damage: Damage, watch: &Watch) -> Result
     tracing::warn!(package.edition = checkpoint.edition, damaged = %damage, "what came back damaged is made again");
     checkpoint.edition += 1;
     checkpoint.damaged = damage.parts;
+    // Short beside the parts, and perhaps no longer true: it is made anew.
+    checkpoint.omissions = None;
     watch.sink.save(&checkpoint).await.map_err(ReturnError::Checkpoint)?;
     Ok(checkpoint)
 }

@@ -151,6 +151,9 @@ pub struct Order {
 /// What the names of the spool's objects end with.
 const SPOOLED: &str = "jsonl";
 
+/// What the name of a list of omissions ends with.
+const OMISSIONS: &str = ".jsonl.age";
+
 /// Plain bytes in one part: what a restart may have to read again, and what one object at the destination
 /// holds. Small against any source, large against the cost of one object.
 ///
@@ -213,6 +216,21 @@ impl Order {
         let rest = name.strip_prefix(&self.part_prefix())?;
         let part = [self.format.extension(), SPOOLED].iter().find_map(|kind| rest.strip_suffix(kind))?;
         part.strip_suffix('.')?.parse().ok()
+    }
+
+    /// Name of the list of omissions that this run makes for this `edition`.
+    pub(super) fn omissions_name(&self, edition: u32) -> String {
+        format!("{}{}{}{OMISSIONS}", self.omissions_prefix(), self.fence, Edition(edition))
+    }
+
+    /// The fence of the run that made the list of omissions with this name.
+    pub(super) fn omissions_by(&self, name: &str) -> Option<i64> {
+        let rest = name.strip_prefix(&self.omissions_prefix())?.strip_suffix(OMISSIONS)?;
+        rest.split('.').next()?.parse().ok()
+    }
+
+    fn omissions_prefix(&self) -> String {
+        format!("{}.omissions-", self.name)
     }
 
     /// Whether an object with this name belongs to the package.

@@ -2,8 +2,8 @@
 //! acknowledges.
 //!
 //! Beside the parts stand `<name>.package.json` (canonical JSON, RFC 8785), `<name>.sha256` (a list that
-//! `sha256sum -c` reads, of the parts and the package manifest) and `<name>.HOW-TO-RESTORE.txt`. None of them is
-//! encrypted and none holds a file name of the client. In the second edition of a package, in which something that
+//! `sha256sum -c` reads, of the other objects and the package manifest) and `<name>.HOW-TO-RESTORE.txt`. None of them
+//! is encrypted and none holds a file name of the client; the list of omissions does and is ([`Omissions`]). In the second edition of a package, in which something that
 //! came back damaged was made again, they are called `<name>.v2…`: a worker that was held up in the first spoils
 //! nothing.
 
@@ -16,6 +16,7 @@ use super::{
     checkpoint::{Checkpoint, PartRecord, Position},
     fault::{Result, ReturnError, written},
     inventory::Frozen,
+    omissions::Omissions,
     order::{Format, Order, Slug},
     part::Parts,
     spooled::Head,
@@ -61,6 +62,9 @@ pub struct PackageManifest {
     pub recipients: Vec<String>,
     /// The parts, in order.
     pub parts: Vec<PartRecord>,
+    /// The list of what is not in the bag, or not whole; none when there is nothing to list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub omissions: Option<Omissions>,
 }
 
 impl Package {
@@ -110,13 +114,10 @@ pub(super) async fn describe(order: &Order, frozen: &Frozen, packed: Checkpoint)
         contents: packed.tally.clone(),
         recipients: order.recipients.iter().map(RecipientKey::fingerprint).collect(),
         parts: records(order, &packed.parts).await?,
+        omissions: packed.omissions.clone(),
     };
-    let text = manifest.canonical()?;
-    let digest = hex::encode(Sha256::digest(&text));
-    let names = names(order, packed.edition);
-    let sums = sums(&manifest, &names[0], &digest);
-    let restore = restore_text(order, &manifest, &order.stem(packed.edition));
-    for (name, bytes) in names.iter().zip([text, sums.into_bytes(), restore.into_bytes()]) {
+    let digest = manifest.digest()?;
+    for (name, bytes) in texts(order, &manifest, packed.edition)? {
         let path = order.destination.at(name);
         written(order.destination.store.put(&path, Bytes::from(bytes)).await).map_err(ReturnError::Destination)?;
     }
@@ -126,8 +127,20 @@ pub(super) async fn describe(order: &Order, frozen: &Frozen, packed: Checkpoint)
     Ok(Package { manifest, digest, packed })
 }
 
+/// The texts beside the parts in this `edition`, by name. Everybody who knows the manifest writes the same.
+///
+/// # Errors
+/// As [`PackageManifest::canonical`].
+pub(super) fn texts(order: &Order, manifest: &PackageManifest, edition: u32) -> Result<[(String, Vec<u8>); 3]> {
+    let [package, sums, restore] = names(order, edition);
+    let text = manifest.canonical()?;
+    let sums_text = sums_text(manifest, &package, &hex::encode(Sha256::digest(&text)));
+    let restore_text = restore_text(order, manifest, &order.stem(edition));
+    Ok([(package, text), (sums, sums_text.into_bytes()), (restore, restore_text.into_bytes())])
+}
+
 /// Names of the texts beside the parts in this `edition`: the package manifest, the list of sums, the instructions.
-pub(super) fn names(order: &Order, edition: u32) -> [String; 3] {
+fn names(order: &Order, edition: u32) -> [String; 3] {
     let stem = order.stem(edition);
     ["package.json", "sha256", "HOW-TO-RESTORE.txt"].map(|kind| format!("{stem}.{kind}"))
 }
@@ -140,9 +153,12 @@ async fn records(order: &Order, parts: &Parts) -> Result<Vec<PartRecord>> {
     Ok(records)
 }
 
-fn sums(manifest: &PackageManifest, name: &str, digest: &str) -> String {
-    let parts = manifest.parts.iter().map(|part| format!("{}  {}\n", part.sha256, part.name));
-    parts.chain([format!("{digest}  {name}\n")]).collect()
+fn sums_text(manifest: &PackageManifest, name: &str, digest: &str) -> String {
+    let objects = manifest.parts.iter().chain(manifest.omissions.as_ref().map(|list| &list.object));
+    objects
+        .map(|object| format!("{}  {}\n", object.sha256, object.name))
+        .chain([format!("{digest}  {name}\n")])
+        .collect()
 }
 
 fn restore_text(order: &Order, manifest: &PackageManifest, stem: &str) -> String {
@@ -151,6 +167,7 @@ fn restore_text(order: &Order, manifest: &PackageManifest, stem: &str) -> String
         Format::BagitTar => "tar -xf -",
         Format::BagitTarZstd => "zstd -dc | tar -xf -",
     };
+    let omissions = manifest.omissions.as_ref().map(omissions_text).unwrap_or_default();
     let recipients: String = manifest.recipients.iter().flat_map(|print| ["    ", print, "\n"]).collect();
     format!(
         "How to restore {name}\n\
@@ -175,7 +192,7 @@ fn restore_text(order: &Order, manifest: &PackageManifest, stem: &str) -> String
          \n\
          \x20   (cd {name} && sha256sum -c --quiet {manifest_file})\n\
          \n\
-         \x20  File names that hold a percent sign, a control character or bytes that are not UTF-8 stand\n\
+         \x20  File names that hold a percent sign, a line break or bytes that are not UTF-8 stand\n\
          \x20  percent-encoded in the manifest, as RFC 8493 asks; a validator that does not decode them\n\
          \x20  reports these files as missing although they are there.\n\
          \n\
@@ -183,6 +200,7 @@ fn restore_text(order: &Order, manifest: &PackageManifest, stem: &str) -> String
          source: files, empty folders, links (which are not followed), and whatever changed or could not be\n\
          read. In this package: {files} files, {bytes} bytes, {changed} changed during the return,\n\
          {missing} not in the package.\n\
+         {omissions}\
          \n\
          The digest to acknowledge is the SHA-256 of {stem}.package.json.\n",
         count = manifest.parts.len(),
@@ -193,5 +211,17 @@ fn restore_text(order: &Order, manifest: &PackageManifest, stem: &str) -> String
         bytes = manifest.contents.bytes,
         changed = manifest.contents.changed,
         missing = manifest.contents.unreadable + manifest.contents.vanished,
+    )
+}
+
+fn omissions_text(list: &Omissions) -> String {
+    format!(
+        "\n\
+         What could not be returned, or perhaps not whole, are {count} entries. Their lines of that inventory\n\
+         are beside the parts as well, to be read without unpacking anything:\n\
+         \n\
+         \x20   age -d -i key.txt {name}\n",
+        count = list.count,
+        name = list.object.name,
     )
 }

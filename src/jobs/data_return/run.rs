@@ -16,9 +16,9 @@ use super::{
     inventory::{self, Frozen},
     lane::{Lane, lane},
     mend::mend,
+    omissions,
     order::{Order, Place},
     package::{self, Package},
-    part::Parts,
     payload,
     seal::{Sealed, Sealing},
     tags,
@@ -39,10 +39,10 @@ pub async fn pack(order: &Arc<Order>, frozen: &Frozen, from: Option<Checkpoint>,
     let mut checkpoint = from.unwrap_or_default();
     inventory::check(order, frozen).await?;
     // First: what a run left behind that died may be the very room that is missing.
-    clear_unfinished(order, &checkpoint.parts, watch).await?;
+    clear_unfinished(order, &checkpoint, watch).await?;
     if !checkpoint.damaged.is_empty() {
         mend(order, &mut checkpoint, watch).await?;
-        clear_unfinished(order, &checkpoint.parts, watch).await?;
+        clear_unfinished(order, &checkpoint, watch).await?;
     }
     if matches!(checkpoint.at, Position::Start | Position::Payload { .. }) {
         let (order, at) = (order.clone(), checkpoint.at.clone());
@@ -60,6 +60,7 @@ pub async fn pack(order: &Arc<Order>, frozen: &Frozen, from: Option<Checkpoint>,
         };
         checkpoint = stage(order, checkpoint, watch, produce).await?;
     }
+    omissions::write(order, &mut checkpoint, watch).await?;
     ask(watch).await?;
     package::describe(order, frozen, checkpoint).await
 }
@@ -138,11 +139,15 @@ async fn ask(watch: &Watch) -> Result<()> {
 
 /// Takes away what earlier runs and editions left beside the parts that count. What later runs make meanwhile stays, should
 /// this one be held up in here: all that it may interrupt is the writing of a text, which its writer tries again.
-async fn clear_unfinished(order: &Arc<Order>, finished: &Parts, watch: &Watch) -> Result<()> {
+async fn clear_unfinished(order: &Arc<Order>, finished: &Checkpoint, watch: &Watch) -> Result<()> {
     ask(watch).await?;
-    let (ours, finished) = (order.clone(), finished.clone());
+    let list = finished.omissions.as_ref().map(|list| list.object.name.clone());
+    let (ours, finished) = (order.clone(), finished.parts.clone());
     let goes: Go = Arc::new(move |name| {
         let Some(name) = str::from_utf8(name).ok().filter(|name| ours.is_of_package(name)) else { return false };
+        if let Some(fence) = ours.omissions_by(name) {
+            return fence <= ours.fence && list.as_deref() != Some(name);
+        }
         ours.part_named(name).is_none_or(|part| part.fence <= ours.fence && !finished.has(part))
     });
     for (place, kind) in
@@ -150,10 +155,10 @@ async fn clear_unfinished(order: &Arc<Order>, finished: &Parts, watch: &Watch) -
     {
         place.store.sweep(&place.folder, goes.clone()).await.map_err(kind)?;
     }
-    let is_part =
-        |path: &ObjectPath| str::from_utf8(path.file_name()).is_ok_and(|name| order.part_named(name).is_some());
+    let is_made = |name: &str| order.part_named(name).is_some() || order.omissions_by(name).is_some();
+    let is_made = |path: &ObjectPath| str::from_utf8(path.file_name()).is_ok_and(is_made);
     for path in paths_in(&order.destination).await.map_err(ReturnError::Destination)? {
-        if path.parent() == order.destination.folder && is_part(&path) && goes(path.file_name()) {
+        if path.parent() == order.destination.folder && is_made(&path) && goes(path.file_name()) {
             order.destination.store.delete(&path).await.map_err(ReturnError::Destination)?;
         }
     }

@@ -121,7 +121,14 @@ impl Part {
     /// # Errors
     /// `Broken` when nobody could open it; `Interrupted`.
     pub(super) fn open(order: &Order, part: PartId, runtime: &Handle) -> Result<Self> {
-        let (number, name) = (part.number, order.part_name(part));
+        Self::called(order, part.number, order.part_name(part), runtime)
+    }
+
+    /// Begins to write an object of this name, for the recipients of `order`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(super) fn called(order: &Order, number: u32, name: String, runtime: &Handle) -> Result<Self> {
         let (chunks, received) = mpsc::channel(CHUNKS_AHEAD);
         let (store, path) = (order.destination.store.clone(), order.destination.at(&name));
         let upload = runtime.spawn(async move { written(write(store.as_ref(), &path, received).await) });

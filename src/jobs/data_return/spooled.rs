@@ -59,6 +59,27 @@ impl Head {
     }
 }
 
+/// Gives each inventory line of what ends in `parts`, with its line feed, to `with`. Blocks its thread.
+///
+/// # Errors
+/// `Spool`, `Broken`, and those of `with`.
+pub(super) fn each_line(
+    order: &Order,
+    parts: impl Iterator<Item = PartId>,
+    runtime: &Handle,
+    with: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    for part in parts {
+        let mut lines = Lines::of(order, &order.spooled(part), 0, runtime)?;
+        // The head of the object, which is no line of the inventory.
+        lines.next_text()?;
+        while let Some(text) = lines.next_text()? {
+            with(text)?;
+        }
+    }
+    Ok(())
+}
+
 /// The lines of `part`, which are few enough to be held.
 ///
 /// # Errors

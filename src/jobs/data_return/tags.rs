@@ -12,10 +12,10 @@ use super::{
     bag,
     checkpoint::{Checkpoint, Position},
     fault::{Result, ReturnError},
-    inventory::Lines,
     lane::Lane,
     line::Line,
     order::Order,
+    spooled::each_line,
     tally::Tally,
     tarball::{self, Look},
 };
@@ -50,24 +50,16 @@ pub(super) fn produce(
 ) -> Result<()> {
     let tally = &from.tally;
     let mut tape = Tape { order, lane, payload_parts, skip: offset, written: 0, block: lane.buffer() };
-    let each_line = |with: &mut dyn FnMut(&[u8]) -> Result<()>| -> Result<()> {
-        for part in from.parts.iter().take(payload_parts as usize) {
-            let mut lines = Lines::of(order, &order.spooled(part), 0, runtime)?;
-            // The head of the object, which is no line of the inventory.
-            lines.next_text()?;
-            while let Some(text) = lines.next_text()? {
-                with(text)?;
-            }
-        }
-        Ok(())
+    let each = |with: &mut dyn FnMut(&[u8]) -> Result<()>| -> Result<()> {
+        each_line(order, from.parts.iter().take(payload_parts as usize), runtime, with)
     };
     let manifest = tape.file(bag::MANIFEST, tally.manifest_bytes, |out| {
-        each_line(&mut |text| match parse(text)?.manifest_line() {
+        each(&mut |text| match Line::parse(text)?.manifest_line() {
             Some(line) => out.write(line.as_bytes()),
             None => Ok(()),
         })
     })?;
-    let inventory = tape.file(bag::INVENTORY, tally.inventory_bytes, |out| each_line(&mut |text| out.write(text)))?;
+    let inventory = tape.file(bag::INVENTORY, tally.inventory_bytes, |out| each(&mut |text| out.write(text)))?;
     let info = bag::info(order, tally);
     let info = tape.text(bag::INFO, &info)?;
     let declaration = hex::encode(Sha256::digest(bag::DECLARATION_TEXT));
@@ -82,10 +74,6 @@ pub(super) fn produce(
     )?;
     tape.write(&tarball::END)?;
     tape.end(manifest)
-}
-
-fn parse(text: &[u8]) -> Result<Line> {
-    serde_json::from_slice(text).map_err(|_error| ReturnError::Broken("a spooled line is not an inventory line"))
 }
 
 /// The end of the tar stream, being written in blocks; the first `skip` bytes are in finished parts already.

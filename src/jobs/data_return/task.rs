@@ -4,7 +4,8 @@
 //! being closed; (2) the inventory is frozen, once, and kept in the checkpoint; (3) parts are packed and sent,
 //! each durable before the checkpoint that counts it; (4) everything is read back, and what came back damaged is
 //! made and sent again, twice at most; (5) the receipt is signed and the ledger moved, once for a job; (6) every target
-//! says so. A run that finds a checkpoint goes on
+//! says so. A package that is not complete is told of as PARTIAL instead of (5), unless exceptions accept it: then the
+//! job is run once more, and all that is left of (2) and (3) is to read the package back. A run that finds a checkpoint goes on
 //! behind it, unless the run before found that it is not true any more and emptied it. Whatever ends the job
 //! without success gives the holdings back to the ledger (`app::job`); what the return left behind is cleared
 //! away later (`app::data_return`).
@@ -39,8 +40,6 @@ use crate::{
 };
 use async_trait::async_trait;
 
-/// The most targets of one return; a plan allows fewer.
-const TARGETS_MAX: u64 = 500;
 /// Blocks packed side by side: more than two cores do not pay while one hashes and one encrypts.
 const LANES: usize = 2;
 
@@ -64,7 +63,7 @@ impl Task for ReturnTask {
     }
 
     async fn run(&self, context: &TaskContext) -> Result<Outcome> {
-        let targets = context.targets(TargetState::ALL, None, TARGETS_MAX).await?;
+        let targets = context.targets(TargetState::ALL, None, data_return::HOLDINGS_MAX.into()).await?;
         let details: Vec<TargetDetails> = targets.iter().map(details).collect::<Result<_>>()?;
         let ids: Vec<HoldingId> = details.iter().map(|details| details.holding_id).collect();
         let actor = Actor::system();
@@ -184,23 +183,30 @@ async fn finish(
     ids: &[HoldingId],
     package: &Package,
 ) -> Result<Outcome> {
-    let summary = summary(context, order, package)?;
-    if !package.manifest.is_complete() {
-        return give_in(context, row, targets, &summary).await;
-    }
+    let mut summary = summary(context, order, package)?;
     let log = log::sign_now(context.app()).await?.checkpoint;
     let actor = Actor::system();
     let mut deed = context.begin(&actor).await?;
+    if let Some(omissions) = &mut summary.omissions {
+        omissions.accepted_by = data_return::accepted_by(&deed, ids, &summary.manifest_digest).await?;
+        if omissions.accepted_by.is_empty() {
+            drop(deed);
+            return give_in(context, row, targets, &summary).await;
+        }
+    }
     let delivered = Delivered { summary, log };
     data_return::delivered(&mut deed, context.job(), ids, &delivered).await?;
     deed.commit().await?;
     done(context, targets, &delivered.summary).await
 }
 
-/// Step 6. The receipt is there.
+/// Step 6. The receipt is there. What was accepted although something is missing had failed before.
 async fn done(context: &TaskContext, targets: &[Target], summary: &Summary) -> Result<Outcome> {
     let result = serde_json::to_value(summary).map_err(Error::internal)?;
     let report = Report { outcome: Some(result.clone()), ..Report::default() };
+    for target in targets.iter().filter(|target| summary.is_accepted() && target.state == TargetState::Failed) {
+        context.step(target.id, TargetVerb::Except, report.clone()).await?;
+    }
     step_all(context, targets, TargetVerb::Succeed, &report).await?;
     Ok(Outcome::Done(Some(result)))
 }
@@ -226,15 +232,21 @@ async fn step_all(context: &TaskContext, targets: &[Target], verb: TargetVerb, r
 fn incomplete(count: u64) -> JobError {
     JobError {
         code: "SOURCE_UNREADABLE".to_owned(),
-        message: format!("{count} entries could not be returned whole; the package says which."),
+        message: format!(
+            "{count} entries could not be returned whole; the return is incomplete until they are mended or accepted."
+        ),
         is_retryable: false,
-        remedy: Some("Make them readable and plan the return again.".to_owned()),
+        remedy: Some(
+            "Make them readable and order the job again, or have each of its holdings accepted as it is: \
+             `exceptionRaise` with DEVIATION and `holdingId`. The list beside the package says which they are."
+                .to_owned(),
+        ),
     }
 }
 
 fn summary(context: &TaskContext, order: &Order, package: &Package) -> Result<Summary> {
     let (contents, parts) = (&package.manifest.contents, &package.manifest.parts);
-    let args = context.args::<Args>()?;
+    let (args, omissions) = (context.args::<Args>()?, package.manifest.omissions.as_ref());
     Ok(Summary {
         manifest_digest: package.digest.clone(),
         package: order.stem(package.packed.edition),
@@ -243,7 +255,12 @@ fn summary(context: &TaskContext, order: &Order, package: &Package) -> Result<Su
         payload_bytes: contents.bytes,
         part_count: parts.len() as u64,
         package_bytes: package.bytes(),
-        incomplete_count: contents.unreadable + contents.vanished + contents.torn,
+        incomplete_count: omissions.map_or(0, |list| list.count),
+        omissions: omissions.map(|list| data_return::Omissions {
+            object: list.object.name.clone(),
+            digest: list.sha256.clone(),
+            accepted_by: Vec::new(),
+        }),
         verdict: None,
     })
 }

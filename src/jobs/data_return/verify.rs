@@ -11,7 +11,7 @@ use super::{
     fault::{Result, ReturnError},
     mend::DAMAGED_MAX,
     order::Order,
-    package::{self, Package, PackageManifest},
+    package::{self, Package},
 };
 use crate::ports::storage::{BlockingBody, Fault, FaultKind, Span};
 
@@ -69,7 +69,7 @@ pub async fn read_back(
     watch: &Watch,
 ) -> Result<Option<Damage>> {
     let mut damage = None;
-    note(&mut damage, None, check_description(order, package).await)?;
+    note(&mut damage, None, check_beside(order, package, watch).await)?;
     let known = |at: usize, part: &PartRecord| before.is_some_and(|before| before.manifest.parts.get(at) == Some(part));
     let parts = package.manifest.parts.iter().enumerate().filter(|(at, part)| !known(*at, part));
     let parts: Vec<_> = parts.map(|(_, part)| part.clone()).collect();
@@ -106,20 +106,25 @@ fn note<T>(damage: &mut Option<Damage>, part: Option<u32>, read: Result<T>) -> R
     }
 }
 
-/// The package manifest at the destination is the one that was made.
-pub(super) async fn check_description(order: &Order, package: &Package) -> Result<()> {
-    let [name, ..] = package::names(order, package.packed.edition);
+/// What lies beside the parts at the destination is what was sent: the three texts, and the list of omissions.
+pub(super) async fn check_beside(order: &Arc<Order>, package: &Package, watch: &Watch) -> Result<()> {
+    for (name, sent) in package::texts(order, &package.manifest, package.packed.edition)? {
+        check_text(order, name, &sent).await?;
+    }
+    if let Some(list) = &package.manifest.omissions {
+        read_part(order.clone(), list.object.clone(), watch.clone()).await?;
+    }
+    Ok(())
+}
+
+async fn check_text(order: &Order, name: String, sent: &[u8]) -> Result<()> {
     let read = order.destination.store.open(&order.destination.at(&name), Span::All).await;
     let opened = read.map_err(|fault| missing(&name, fault))?;
-    let limit = opened.facts.size;
-    let text = opened.body.into_bytes(limit).await.map_err(ReturnError::Destination)?;
-    let differs = |message: &str| ReturnError::Mismatch { name: name.clone(), message: message.to_owned() };
-    if hex::encode(Sha256::digest(&text)) != package.digest {
-        return Err(differs("The package manifest at the destination is not the one that was sent."));
-    }
-    let parsed: PackageManifest =
-        serde_json::from_slice(&text).map_err(|_error| differs("The package manifest cannot be read."))?;
-    if parsed == package.manifest { Ok(()) } else { Err(differs("The package manifest says something else.")) }
+    let length = sent.len() as u64;
+    let is_same = opened.facts.size == length
+        && opened.body.into_bytes(length).await.map_err(ReturnError::Destination)?.as_ref() == sent;
+    let message = "What lies at the destination is not what was sent.".to_owned();
+    if is_same { Ok(()) } else { Err(ReturnError::Mismatch { name, message }) }
 }
 
 fn missing(name: &str, fault: Fault) -> ReturnError {

@@ -1,9 +1,9 @@
 //! Where something lies in a store: bytes, because neither a Unix file name nor the truth is always text.
 //!
-//! **The text form** is used in inventories, manifests, the database and answers: the bytes as UTF-8, with
+//! **The text form** is used in inventories, the database and answers: the bytes as UTF-8, with
 //! `%XX` (upper-case hex) for `%` itself, for control characters and for bytes that are not part of valid
-//! UTF-8. It is reversible, holds one line, and equals what RFC 8493 asks of a manifest (CR, LF and `%` are
-//! encoded; a reader that decodes per RFC 3986 gets the bytes back).
+//! UTF-8. It is reversible and holds one line. The manifest of a bag has a form of its own
+//! ([`ObjectPath::to_manifest_text`]).
 
 use std::{borrow::Cow, fmt};
 
@@ -50,7 +50,16 @@ impl ObjectPath {
 
     /// The text form.
     pub fn to_text(&self) -> Cow<'_, str> {
-        encode(&self.0)
+        encode(&self.0, |character| character == '%' || character.is_control())
+    }
+
+    /// The path as the manifest of a bag has it: as UTF-8, with `%XX` for CR, LF and `%`, and for bytes that are not part
+    /// of valid UTF-8, which such a manifest cannot hold. [`from_text`](Self::from_text) reads this as well.
+    ///
+    /// # Source
+    /// RFC 8493, section 2.1.3: these three characters and only those.
+    pub fn to_manifest_text(&self) -> Cow<'_, str> {
+        encode(&self.0, |character| matches!(character, '%' | '\r' | '\n'))
     }
 
     /// The bytes.
@@ -102,19 +111,15 @@ impl ObjectPath {
     }
 }
 
-/// The text form of any bytes: see the module's doc.
-pub fn encode(bytes: &[u8]) -> Cow<'_, str> {
+/// Bytes as text, in which what `is_encoded`, and what is no text, stands as `%XX`.
+fn encode(bytes: &[u8], is_encoded: fn(char) -> bool) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.chars().any(is_encoded) => Cow::Borrowed(text),
-        _ => Cow::Owned(encode_slowly(bytes)),
+        _ => Cow::Owned(encode_slowly(bytes, is_encoded)),
     }
 }
 
-fn is_encoded(character: char) -> bool {
-    character == '%' || character.is_control()
-}
-
-fn encode_slowly(bytes: &[u8]) -> String {
+fn encode_slowly(bytes: &[u8], is_encoded: fn(char) -> bool) -> String {
     use fmt::Write as _;
     let mut text = String::with_capacity(bytes.len() + 16);
     let escape = |text: &mut String, bytes: &[u8]| {
@@ -187,6 +192,21 @@ mod tests {
         ];
         for (bytes, text) in cases {
             assert_eq!(ObjectPath::from_bytes(bytes).to_text(), text);
+            assert_eq!(ObjectPath::from_text(text).unwrap().as_bytes(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_manifest_encodes_line_breaks_and_percent_signs_and_only_those() {
+        let cases: [(&[u8], &str); 5] = [
+            (b"100%.txt", "100%25.txt"),
+            (b"two\nlines\r", "two%0Alines%0D"),
+            (b"a\ttab, \x0b, \x1b and \x7f", "a\ttab, \x0b, \x1b and \x7f"),
+            ("caf\u{e9}\u{85}\u{2028}".as_bytes(), "caf\u{e9}\u{85}\u{2028}"),
+            (b"caf\xE9\t", "caf%E9\t"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(ObjectPath::from_bytes(bytes).to_manifest_text(), text);
             assert_eq!(ObjectPath::from_text(text).unwrap().as_bytes(), bytes);
         }
     }

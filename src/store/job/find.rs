@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+};
 
 use entity::job::{Column, Entity};
 
@@ -15,7 +17,7 @@ use crate::{
         page::{Page, Window},
     },
     error::{Error, Result},
-    ids::{ClientId, JobId, JobPlanId, StepId},
+    ids::{ClientId, HoldingId, JobId, JobPlanId, StepId},
     store::{self, Sort, Tx},
 };
 
@@ -145,6 +147,27 @@ pub(crate) async fn of_plan(db: &impl ConnectionTrait, plan: JobPlanId) -> Resul
     let select = Entity::find().select_only().column(Column::Id).filter(Column::PlanId.eq(plan.uuid()));
     let id = select.order_by_asc(Column::CreatedAt).into_tuple::<uuid::Uuid>().one(db).await?;
     Ok(id.map(Into::into))
+}
+
+/// The newest job of `kind` that acts on `holding`, or acted and came to something.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn latest_on(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    kind: JobKind,
+    holding: HoldingId,
+) -> Result<Option<Job>> {
+    use entity::job_target::{Column as Of, Entity as Target};
+    let acting = Target::find().select_only().column(Of::JobId).filter(Of::HoldingId.eq(holding.uuid()));
+    let in_vain = [JobState::Failed, JobState::Cancelled].map(JobState::as_str);
+    let select = scoped(scope)
+        .filter(Column::Id.in_subquery(acting.into_query()))
+        .filter(Column::Kind.eq(kind.as_str()))
+        .filter(Column::State.is_not_in(in_vain));
+    let newest = select.order_by_desc(Column::CreatedAt).order_by_desc(Column::Id);
+    newest.one(db).await?.map(job).transpose()
 }
 
 /// Jobs of `kind` that are over for good, because they succeeded or ended before the instant `before`, and still

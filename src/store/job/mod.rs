@@ -22,15 +22,15 @@ mod target;
 pub(crate) use self::{
     claim::{claim, has_due, reserve},
     enqueue::enqueue,
-    find::{count, count_each, list, load_many, lock, of_clients, of_plan, of_steps, uncleared},
+    find::{count, count_each, latest_on, list, load_many, lock, of_clients, of_plan, of_steps, uncleared},
     health::{due, health},
     hint::{forget_hints, unhinted},
     lease::{Running, expired, hold, hold_expired, is_held, renew, save_checkpoint, save_progress, stalled},
     plan::{find_plan, insert_plan, load_plans},
     settle::{cancel, cleared, request_cancel, restart, set_result, settle},
     target::{
-        add_targets, cancel_targets, change_target, count_targets, fail_targets, find_target, get_target, holdings_of,
-        list_targets, load_targets, page_targets, retry_targets, succeed_targets, superseded, target_counts,
+        add_targets, cancel_targets, change_target, conclude_targets, count_targets, fail_targets, find_target,
+        get_target, holdings_of, list_targets, load_targets, page_targets, retry_targets, superseded, target_counts,
     },
 };
 

@@ -298,13 +298,15 @@ pub(crate) async fn fail_targets(tx: &Tx, job: JobId, at: Instant) -> Result<u64
     set_state(tx, job, &unfinished(), TargetState::Failed, at).await
 }
 
-/// Says of every target that is not done that it is: the job's work is proven as a whole. Gives how many.
+/// Says of every target that is neither done nor excepted that it stands at this good `end`: the job's work is proven as
+/// a whole. Gives how many.
 ///
 /// # Errors
 /// Those of the database.
-pub(crate) async fn succeed_targets(tx: &Tx, job: JobId, at: Instant) -> Result<u64> {
-    let undone: Vec<_> = TargetState::ALL.iter().copied().filter(|state| *state != TargetState::Succeeded).collect();
-    set_state(tx, job, &undone, TargetState::Succeeded, at).await
+pub(crate) async fn conclude_targets(tx: &Tx, job: JobId, end: TargetState, at: Instant) -> Result<u64> {
+    let good = [TargetState::Succeeded, TargetState::Excepted];
+    let undone: Vec<_> = TargetState::ALL.iter().copied().filter(|state| !good.contains(state)).collect();
+    set_state(tx, job, &undone, end, at).await
 }
 
 /// Puts targets of `job` that stand in one of `states` back to the start, their errors forgotten. Gives how

@@ -1,5 +1,6 @@
 //! Jobs through GraphQL, on the example of a data return: real files, a real worker, a real package.
 
+mod accepted;
 mod clearing;
 mod faults;
 mod full;
@@ -389,7 +390,7 @@ const JOB: &str = "query($id: ID!) { job(id: $id) {
     progress { unit done total bytesDone bytesTotal fraction targets { state count } }
     targets { totalCount nodes { name state attempt holding { id } error { code } } }
     result { ... on DataReturnResult {
-        manifestDigest package location fileCount payloadBytes partCount packageBytes incompleteCount verdict } }
+        manifestDigest package location fileCount payloadBytes partCount packageBytes incompleteCount verdict omissions { object digest acceptedBy } } }
     error { code message retryable remedy }
     certificate { number kind statement signature keyId note verifyCommand }
     viewerCan { cancel retry acknowledge } } }";
