@@ -218,15 +218,18 @@ impl Shared {
                 }
                 let mut answer = answers.next().await?;
                 let mut finished = finish(&mut answer, &bill.progress, &id);
+                let mut cursor = resume.take();
                 if bill.is_spent() {
                     finished = Finished::Refused(ErrorCode::RateLimited);
+                    // The event was not shown: whoever comes back shall see it.
+                    cursor = None;
                     open.limited();
                 }
                 if let Some(record) = record.take() {
                     record.ended(finished, &bill.progress);
                     bill.tell(&mut answer);
                 }
-                Some((Item { answer, finished, cursor: resume.take(), drawn: bill.drawn() }, (answers, record, open)))
+                Some((Item { answer, finished, cursor, drawn: bill.drawn() }, (answers, record, open)))
             };
             next.instrument(span.clone())
         })

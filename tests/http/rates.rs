@@ -153,6 +153,8 @@ async fn a_subscription_whose_next_event_would_wait_too_long_ends() {
     assert_eq!(data[1]["errors"][0]["extensions"]["code"], "RATE_LIMITED", "{text}");
     assert!(data[1]["errors"][0]["extensions"]["retryAfterMs"].as_u64().unwrap() > 60_000, "{text}");
     assert!(text.ends_with("event: complete\ndata:\n\n"), "{text}");
+    let ids: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("id: ")).collect();
+    assert_eq!(ids, ["c1"], "the event that was not shown is not counted as seen");
     let mut socket = Socket::ready(&toy, "other").await;
     socket.send(json!({ "id": "1", "type": "subscribe", "payload": { "query": dear } })).await;
     assert_eq!(socket.next().await["type"], "next");

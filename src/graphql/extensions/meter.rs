@@ -73,11 +73,14 @@ impl Meter {
     /// # Errors
     /// `RATE_LIMITED` when that is later than [`WAIT_MAX`] from now.
     pub(super) async fn charge_again(&self, cost: u64) -> ServerResult<()> {
+        if cost == 0 {
+            // It shall not wait for the bucket's answer either.
+            return Ok(());
+        }
         let mut left = WAIT_MAX;
-        // What costs nothing shall not wait for the bucket's answer either.
-        while cost > 0 {
+        loop {
             let draw = self.rates.draw(self.caller, cost).await;
-            let Some(wait) = draw.wait else { break };
+            let Some(wait) = draw.wait else { return Ok(()) };
             let Some(rest) = left.checked_sub(wait) else {
                 self.is_spent.store(true, Ordering::Release);
                 return Err(limited(cost, draw, wait));
@@ -85,7 +88,6 @@ impl Meter {
             left = rest;
             tokio::time::sleep(wait).await;
         }
-        Ok(())
     }
 }
 

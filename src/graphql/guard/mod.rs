@@ -38,10 +38,20 @@ const WALK_MAX: u32 = 64;
 const MUTATION_COST: u64 = 10;
 /// The field of the query that costs nothing: whoever has nothing left may ask that.
 const FREE_ROOT: &str = "rateLimit";
-/// Fields that work through thousands of rows for one number or page: the type, the field, the argument and its member
-/// without which it is an ordinary one, and the cost on top. Each is about what reading as much in pages would cost.
-const DEAR: [(&str, &str, Option<(&str, &str)>, u64); 2] =
-    [("Pipeline", "blockedSteps", None, 200), ("Query", "steps", Some(("filter", "isBlocked")), 200)];
+/// What a search costs on top: it works through thousands of rows for one number or page.
+const SEARCH_COST: u64 = 200;
+/// The fields that search.
+const DEAR: [Dear; 2] = [
+    Dear { ty: "Pipeline", field: "blockedSteps", when: None },
+    Dear { ty: "Query", field: "steps", when: Some(("filter", "isBlocked")) },
+];
+
+/// A field that searches: always, or when an argument says something for one of its members.
+struct Dear {
+    ty: &'static str,
+    field: &'static str,
+    when: Option<(&'static str, &'static str)>,
+}
 
 /// How much a document may weigh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -350,9 +360,10 @@ impl<'a> Scale<'a> {
     /// What `field` of `parent` costs for the work that does not show.
     fn surcharge(&self, field: &Field, parent: Option<&str>) -> u64 {
         let name = field.name.node.as_str();
-        let mut dear = DEAR.iter().filter(|dear| Some(dear.0) == parent && dear.1 == name);
-        let found = dear.find(|dear| dear.2.is_none_or(|(argument, member)| self.given.says(field, argument, member)));
-        found.map_or(0, |dear| dear.3)
+        let mut dear = DEAR.iter().filter(|dear| Some(dear.ty) == parent && dear.field == name);
+        let is_dear =
+            dear.any(|dear| dear.when.is_none_or(|(argument, member)| self.given.says(field, argument, member)));
+        if is_dear { SEARCH_COST } else { 0 }
     }
 
     /// The name of the type that `field` of `parent` gives, without its list and non-null marks.
