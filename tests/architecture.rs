@@ -44,6 +44,7 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("migration", &["store"]),
     ("sqlx", &["store"]),
     ("async_graphql", &["graphql", "http"]),
+    ("async_graphql_value", &["graphql"]),
     ("axum", &["http"]),
     ("apalis", &["queue"]),
     ("apalis_core", &["queue"]),
@@ -183,6 +184,16 @@ fn offences(offends: impl Fn(&Source, &str) -> Option<String>) -> Vec<String> {
 
 fn assert_none(offences: &[String]) {
     assert!(offences.is_empty(), "\n{}", offences.join("\n"));
+}
+
+#[test]
+fn types_and_loaders_import_nothing_of_the_fields_that_give_and_take_them() {
+    assert_none(&offences(|source, path| {
+        let is_below = ["graphql/types", "graphql/loaders"].iter().any(|folder| source.path.starts_with(folder));
+        let part = path.strip_prefix("crate::graphql::")?.split("::").next()?;
+        let is_above = ["query", "mutation", "subscription"].contains(&part);
+        (is_below && is_above).then(|| "what is shared belongs to the type".to_owned())
+    }));
 }
 
 #[test]

@@ -213,13 +213,23 @@ impl Shared {
         stream::unfold((calm, Some(record), open), move |(mut answers, mut record, open)| {
             let (id, resume, bill) = (id.clone(), resume.clone(), bill.clone());
             let next = async move {
+                if bill.is_spent() {
+                    return None;
+                }
                 let mut answer = answers.next().await?;
-                let finished = finish(&mut answer, &bill.progress, &id);
+                let mut finished = finish(&mut answer, &bill.progress, &id);
+                let mut cursor = resume.take();
+                if bill.is_spent() {
+                    finished = Finished::Refused(ErrorCode::RateLimited);
+                    // The event was not shown: whoever comes back shall see it.
+                    cursor = None;
+                    open.limited();
+                }
                 if let Some(record) = record.take() {
                     record.ended(finished, &bill.progress);
                     bill.tell(&mut answer);
                 }
-                Some((Item { answer, finished, cursor: resume.take(), drawn: bill.drawn() }, (answers, record, open)))
+                Some((Item { answer, finished, cursor, drawn: bill.drawn() }, (answers, record, open)))
             };
             next.instrument(span.clone())
         })
@@ -243,6 +253,11 @@ impl Bill {
 
     fn drawn(&self) -> Option<Draw> {
         self.meter.as_ref().and_then(Meter::drawn)
+    }
+
+    /// Whether an event could not be paid for, which ends its subscription.
+    fn is_spent(&self) -> bool {
+        self.meter.as_ref().is_some_and(Meter::is_spent)
     }
 
     /// Puts the cost into an answer that was asked to tell it. For a subscription that is the first one.
@@ -284,7 +299,7 @@ impl Record {
             Finished::Refused(code) => ("refused", code.as_str()),
         };
         if finished == Finished::Refused(ErrorCode::RateLimited) {
-            metrics::counter!("gangway_rate_limited_total", "transport" => via).increment(1);
+            count_limited(via);
         }
         let elapsed = since.elapsed();
         metrics::counter!("gangway_requests_total", "type" => kind, "transport" => via, "outcome" => outcome)
@@ -301,6 +316,10 @@ impl Record {
     }
 }
 
+fn count_limited(via: &'static str) {
+    metrics::counter!("gangway_rate_limited_total", "transport" => via).increment(1);
+}
+
 /// An open subscription, for as long as it is counted as one.
 struct Open(Via);
 
@@ -308,6 +327,11 @@ impl Open {
     fn new(via: Via) -> Self {
         metrics::gauge!("gangway_subscriptions", "transport" => via.as_str()).increment(1);
         Self(via)
+    }
+
+    /// Counts that it ends for want of allowance.
+    fn limited(&self) {
+        count_limited(self.0.as_str());
     }
 }
 

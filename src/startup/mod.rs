@@ -181,7 +181,10 @@ impl Process {
 
     fn ports(&self, metrics: Metrics) -> Result<Ports> {
         let app = self.app.clone();
-        let limits = Limits { bytes: self.config.http.document_limit.bytes(), ..Limits::default() };
+        let (http, usual) = (&self.config.http, Limits::default());
+        // Whatever fits into a body may be used once.
+        let variable_bytes = usual.variable_bytes.max(http.body_limit.bytes() as u64);
+        let limits = Limits { bytes: http.document_limit.bytes(), variable_bytes, ..usual };
         let schema = guarded(graphql::builder(), limits).data(self.tap.clone()).finish();
         let context = move |request, actor: Actor| graphql::request(request, &app, actor);
         let clock: Arc<dyn Clock> = Arc::new(System);

@@ -153,6 +153,16 @@ on_both_stacks! {
         }
     }
 
+    async fn the_numbers_of_the_pipeline_are_counted_once_however_often_they_are_asked_for(app) {
+        let house = flow::house(&app).await;
+        client(&app, &house, 0).await;
+        let fields = "clients { count } overdueSteps blockedSteps openExceptions";
+        let again = "a: clients { count } b: overdueSteps c: blockedSteps d: openExceptions e: blockedSteps";
+        let once = fewest(&app, &house.account, &format!("{{ pipeline {{ {fields} }} }}")).await;
+        let often = format!("{{ pipeline {{ {fields} {again} }} x: pipeline {{ {fields} {again} }} }}");
+        assert_eq!(fewest(&app, &house.account, &often).await, once);
+    }
+
     async fn a_contact_reads_its_own_page_in_a_fixed_number_of_statements(app) {
         let house = flow::house(&app).await;
         for number in 0..4 {

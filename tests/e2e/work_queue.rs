@@ -213,6 +213,21 @@ on_both_stacks! {
         assert_eq!(score().await, json!({ "flagged": 0, "openActions": 0, "percent": null }), "its time is over");
     }
 
+    async fn a_score_tells_nothing_of_exceptions_to_those_who_may_not_read_them(app) {
+        let house = house(&app).await;
+        let run = four(&app, &house, "acme").await;
+        let input = json!({ "engagementId": run["id"], "stepId": step_of(&run, "after"), "type": "OUT_OF_ORDER", "situation": "Hardware is late",
+            "justification": "The vendor ships three weeks late.", "expiresAt": "2026-03-30T09:00:00.000Z",
+            "risks": [{ "kind": "GO_LIVE_DELAY", "likelihood": "LOW", "impact": "LOW" }], "idempotencyKey": key(&app) });
+        done(sent(&app, &house.technician, RAISE, input).await);
+        let document = "query($id: ID!) { engagement(id: $id) { client { id } score { earned flagged openActions } } }";
+        let read = app.ask(&house.technician, document, json!({ "id": run["id"] })).await["engagement"].take();
+        assert_eq!(read["score"], json!({ "earned": 0, "flagged": 1, "openActions": 0 }));
+        let contact = run::of_client(&app, Role::ClientContact, &text(&read["client"]["id"])).await;
+        let read = app.ask(&contact, document, json!({ "id": run["id"] })).await["engagement"].take();
+        assert_eq!(read["score"], json!({ "earned": 0, "flagged": null, "openActions": null }));
+    }
+
     async fn the_pipeline_tells_how_all_the_work_stands(app) {
         let house = house(&app).await;
         four(&app, &house, "acme").await;

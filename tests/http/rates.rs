@@ -86,30 +86,84 @@ async fn every_answer_tells_what_is_left_and_an_empty_allowance_is_429() {
 }
 
 #[tokio::test]
-async fn what_is_refused_before_it_is_weighed_takes_nothing() {
-    let toy = strict().await;
-    for query in ["{", "{...A}", "query($v:Int!){number(value:$v)}"] {
+async fn what_is_refused_before_it_is_weighed_takes_one_unit_until_none_is_left() {
+    let toy = Toy::with([("GANGWAY_RATE_CAPACITY", "4"), ("GANGWAY_RATE_REFILL", "1")]).await;
+    let cycle = "{...A} fragment A on Query{...A}";
+    let ask = async |query: &str| {
         let ask = post(&toy, "good", query).header("accept", "application/graphql-response+json");
-        let response = ask.send().await.unwrap();
-        assert_eq!((response.status().as_u16(), headers(&response)[1].unwrap_or(20)), (400, 20), "{query}");
+        ask.send().await.unwrap()
+    };
+    let wide = format!("{{number(value:1)}} #{}", "x".repeat(64 << 10));
+    for query in ["{", cycle, "query($v:Int!){number(value:$v)}", wide.as_str()] {
+        let response = ask(query).await;
+        assert!(response.status() == 400 && headers(&response)[1].unwrap() < 4, "{query}: {response:?}");
     }
-    assert_eq!(post(&toy, "good", DEAR).send().await.unwrap().status(), 200);
+    assert_eq!(ask("{").await.status(), 429);
+    assert_eq!(ask(FREE).await.status(), 200);
 }
 
 #[tokio::test]
 async fn an_event_stream_begins_with_its_allowance_and_loses_no_event() {
-    let toy = strict().await;
+    let toy = Toy::with([("GANGWAY_RATE_CAPACITY", "20"), ("GANGWAY_RATE_REFILL", "20")]).await;
     let stream = "subscription{jobEvents(jobId:\"j\"){percent}}";
+    let since = Stopwatch::start();
     let response = post(&toy, "good", stream).header("accept", "text/event-stream").send().await.unwrap();
     assert_eq!((response.status().as_u16(), headers(&response)), (200, [Some(20), Some(19), Some(1)]));
     let text = response.text().await.unwrap();
     assert_eq!(text.matches("event: next\n").count(), EVENTS as usize, "{text}");
     assert!(text.contains("{\"percent\":1}") && text.ends_with("event: complete\ndata:\n\n"), "{text}");
+    // One unit an event: twenty were there, the rest came with time.
+    assert!(since.elapsed() >= Duration::from_millis(1_900), "{:?}", since.elapsed());
     // One that cannot be run is told in the stream, as without a limit.
     let response = post(&toy, "good", "subscription{absent}").header("accept", "text/event-stream").send().await;
     let text = response.unwrap().text().await.unwrap();
     assert!(text.contains("GRAPHQL_VALIDATION_FAILED"), "{text}");
     assert!(text.ends_with("event: complete\ndata:\n\n"), "{text}");
+}
+
+/// The last events of a job, from the one after `after`, each at a cost of `cost`.
+fn events(after: u32, cost: usize) -> String {
+    let again = (1..cost).fold(String::new(), |all, n| format!("{all} a{n}:again{{percent}}"));
+    format!("subscription{{jobEvents(jobId:\"j\",after:\"c{after}\"){{percent{again}}}}}")
+}
+
+#[tokio::test]
+async fn an_event_that_has_to_wait_for_its_cost_comes_late_and_the_stream_stays_alive() {
+    let settings = [("GANGWAY_RATE_CAPACITY", "20"), ("GANGWAY_RATE_REFILL", "10"), ("GANGWAY_PING_EVERY", "200ms")];
+    let toy = Toy::with(settings).await;
+    let since = Stopwatch::start();
+    let ask = post(&toy, "good", &events(EVENTS - 2, 20)).header("accept", "text/event-stream");
+    let text = ask.send().await.unwrap().text().await.unwrap();
+    assert_eq!(text.matches("event: next\n").count(), 2, "{text}");
+    assert!(!text.contains("errors") && text.ends_with("event: complete\ndata:\n\n"), "{text}");
+    assert!(since.elapsed() >= Duration::from_millis(1_900), "{:?}", since.elapsed());
+    assert!(text.matches("\n\n:\n\n").count() + text.matches(":\n\n:\n\n").count() >= 4, "{text}");
+}
+
+#[tokio::test]
+async fn a_subscription_whose_next_event_would_wait_too_long_ends() {
+    let toy = Toy::with([("GANGWAY_RATE_CAPACITY", "80"), ("GANGWAY_RATE_REFILL", "1")]).await;
+    let dear = events(0, 80);
+    let ask = post(&toy, "good", &dear).header("accept", "text/event-stream");
+    let text = ask.send().await.unwrap().text().await.unwrap();
+    let data: Vec<Value> =
+        text.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok()).collect();
+    assert_eq!(data.len(), 2, "{text}");
+    assert_eq!((&data[0]["data"]["jobEvents"]["percent"], data[1].get("data")), (&json!(1), None), "{text}");
+    assert_eq!(data[1]["errors"][0]["extensions"]["code"], "RATE_LIMITED", "{text}");
+    assert!(data[1]["errors"][0]["extensions"]["retryAfterMs"].as_u64().unwrap() > 60_000, "{text}");
+    assert!(text.ends_with("event: complete\ndata:\n\n"), "{text}");
+    let ids: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("id: ")).collect();
+    assert_eq!(ids, ["c1"], "the event that was not shown is not counted as seen");
+    let mut socket = Socket::ready(&toy, "other").await;
+    socket.send(json!({ "id": "1", "type": "subscribe", "payload": { "query": dear } })).await;
+    assert_eq!(socket.next().await["type"], "next");
+    let refused = socket.next().await;
+    assert_eq!((&refused["id"], &refused["type"]), (&json!("1"), &json!("error")));
+    assert_eq!(refused["payload"][0]["extensions"]["code"], "RATE_LIMITED");
+    // The operation is over, and its name is free again.
+    socket.send(json!({ "id": "1", "type": "subscribe", "payload": { "query": FREE } })).await;
+    assert_eq!(socket.next().await["payload"], json!({ "data": { "number": 1 } }));
 }
 
 #[tokio::test]
@@ -145,7 +199,7 @@ async fn a_request_that_asks_for_its_cost_is_told() {
         let silent: Value = ask(other).send().await.unwrap().json().await.unwrap();
         assert_eq!(silent, json!({ "data": { "viewer": { "tenant": "good" } } }));
     }
-    let body = json!({ "query": "subscription{jobEvents(jobId:\"j\"){percent}}", "extensions": { "cost": true } });
+    let body = json!({ "query": events(EVENTS - 5, 1), "extensions": { "cost": true } });
     let stream = Client::new().post(toy.url("/graphql")).bearer_auth("good").header("accept", "text/event-stream");
     let text = stream.json(&body).send().await.unwrap().text().await.unwrap();
     assert_eq!(text.matches("requestedQueryCost").count(), 1, "{text}");

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use async_graphql::{Context, Object, Request, Schema, SimpleObject, Subscription};
+use async_graphql::{ComplexObject, Context, Object, Request, Schema, SimpleObject, Subscription};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use futures_util::{Stream, StreamExt, stream};
@@ -80,9 +80,18 @@ impl Mutation {
 }
 
 #[derive(SimpleObject)]
+#[graphql(complex)]
 struct JobEvent {
     cursor: String,
     percent: u32,
+}
+
+#[ComplexObject]
+impl JobEvent {
+    /// The event once more, at the cost of 1.
+    async fn again(&self) -> Self {
+        Self { cursor: self.cursor.clone(), percent: self.percent }
+    }
 }
 
 pub(crate) struct Events;

@@ -3,7 +3,10 @@
 use std::{
     any::TypeId,
     collections::HashSet,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_graphql::{
@@ -25,6 +28,10 @@ use crate::graphql::{
     guard::{Limits, Refusal, weigh},
 };
 
+/// What a document takes that is refused before it is weighed: reading it was work, and who sends nothing else shall
+/// come to an end.
+const REFUSED_COST: u64 = 1;
+
 /// Weighs every document before the library's own checks, which expand its fragments, can see it.
 #[derive(Clone, Copy, Debug)]
 pub struct DocumentGuard {
@@ -40,7 +47,13 @@ impl DocumentGuard {
 
 impl ExtensionFactory for DocumentGuard {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Watch { limits: self.limits, progress: OnceLock::new(), from_variables: OnceLock::new() })
+        Arc::new(Watch {
+            limits: self.limits,
+            progress: OnceLock::new(),
+            from_variables: OnceLock::new(),
+            bill: OnceLock::new(),
+            has_run: AtomicBool::new(false),
+        })
     }
 }
 
@@ -50,12 +63,48 @@ struct Watch {
     progress: OnceLock<Progress>,
     /// Where the document's arguments stand whose values come from variables.
     from_variables: OnceLock<HashSet<Pos>>,
+    /// What one execution costs and who draws it, when the caller is limited.
+    bill: OnceLock<(Meter, u64)>,
+    has_run: AtomicBool,
 }
 
 impl Watch {
     fn reach(&self, phase: Phase) {
         if let Some(progress) = self.progress.get() {
             progress.reach(phase);
+        }
+    }
+
+    /// `request` with its document parsed and found light enough, and what that costs.
+    fn weighed(&self, mut request: Request, types: &Registry) -> ServerResult<(Request, u64)> {
+        if request.query.len() > self.limits.bytes {
+            let too_long = Refusal::TooMuch { what: "bytes", limit: self.limits.bytes as u64 };
+            return Err(refusal(ErrorCode::QueryTooComplex, too_long.message()));
+        }
+        refuse_nul(&request)?;
+        let variables = request.variables.clone();
+        let operation = request.operation_name.clone();
+        let document = request.parsed_query()?;
+        self.reach(Phase::Parsed);
+        let weight = weigh(document, &variables, Some(types), &self.limits).map_err(|refused| {
+            let code = match refused {
+                Refusal::TooMuch { .. } => ErrorCode::QueryTooComplex,
+                Refusal::Cycle(_) => ErrorCode::GraphqlValidationFailed,
+            };
+            refusal(code, refused.message())
+        })?;
+        refuse_missing_variables(document, operation.as_deref(), &variables)?;
+        refuse_wide_numbers(document, &variables, types)?;
+        _ = self.from_variables.set(arguments_from_variables(document));
+        Ok((request, weight.cost))
+    }
+
+    /// A subscription runs its selection for every event. The first was paid with the document, each other one is here.
+    async fn pay_again(&self) -> ServerResult<()> {
+        let is_paid = !self.has_run.swap(true, Ordering::Relaxed);
+        match self.bill.get() {
+            Some((meter, cost)) if !is_paid => meter.charge_again(*cost).await,
+            _ => Ok(()),
         }
     }
 
@@ -79,33 +128,18 @@ impl Extension for Watch {
             _ = self.progress.set(progress);
         }
         let meter = carried::<Meter>(&request);
-        let mut request = next.run(ctx, request).await?;
-        if request.query.len() > self.limits.bytes {
-            let too_long = Refusal::TooMuch { what: "bytes", limit: self.limits.bytes as u64 };
-            return Err(refusal(ErrorCode::QueryTooComplex, too_long.message()));
-        }
-        refuse_nul(&request)?;
-        let variables = request.variables.clone();
-        let operation = request.operation_name.clone();
-        let document = request.parsed_query()?;
-        self.reach(Phase::Parsed);
-        let weight = weigh(document, &variables, Some(&ctx.schema_env.registry), &self.limits).map_err(|refused| {
-            let code = match refused {
-                Refusal::TooMuch { .. } => ErrorCode::QueryTooComplex,
-                Refusal::Cycle(_) => ErrorCode::GraphqlValidationFailed,
-            };
-            refusal(code, refused.message())
-        })?;
+        let request = next.run(ctx, request).await?;
+        let weighed = self.weighed(request, &ctx.schema_env.registry);
+        let cost = weighed.as_ref().map_or(REFUSED_COST, |(_, cost)| *cost);
         if let Some(progress) = self.progress.get() {
-            progress.weighed(weight.cost);
+            progress.weighed(cost);
         }
-        refuse_missing_variables(document, operation.as_deref(), &variables)?;
-        refuse_wide_numbers(document, &variables, &ctx.schema_env.registry)?;
-        _ = self.from_variables.set(arguments_from_variables(document));
         if let Some(meter) = meter {
-            meter.charge(weight.cost).await?;
+            meter.charge(cost).await?;
+            // Set once as well.
+            _ = self.bill.set((meter, cost));
         }
-        Ok(request)
+        weighed.map(|(request, _)| request)
     }
 
     async fn validation(
@@ -131,6 +165,9 @@ impl Extension for Watch {
 
     async fn execute(&self, ctx: &ExtensionContext<'_>, operation: Option<&str>, next: NextExecute<'_>) -> Response {
         self.reach(Phase::Executed);
+        if let Err(limited) = self.pay_again().await {
+            return Response::from_errors(vec![limited]);
+        }
         next.run(ctx, operation).await
     }
 }

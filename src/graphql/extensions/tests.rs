@@ -1,7 +1,8 @@
 use std::{fmt::Write as _, time::Instant};
 
 use async_graphql::{
-    EmptyMutation, Error, InputObject, Object, Request, Response, Schema, SchemaBuilder, Subscription, Variables,
+    EmptyMutation, Error, InputObject, Object, OutputType, Request, Response, Schema, SchemaBuilder, Subscription,
+    Variables, registry::Registry,
 };
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::{Value, json};
@@ -170,6 +171,27 @@ async fn a_document_that_would_expand_without_end_is_refused_before_anything_wal
         (codes, finished),
         (vec!["QUERY_TOO_COMPLEX".to_owned()], Finished::Refused(ErrorCode::QueryTooComplex))
     );
+}
+
+#[tokio::test]
+async fn a_variable_used_more_often_than_may_be_copied_is_refused() {
+    let text = (0..150).fold("query($v:[Row!]!){".to_owned(), |all, n| format!("{all} a{n}:sum(rows:$v)")) + "}";
+    let rows = |count| json!({ "v": vec![json!({ "count": 1 }); count] });
+    assert_eq!(ask(&text, rows(10)).await, (vec![], Finished::Ok));
+    assert_eq!(ask(&text, rows(2_000)).await.0, ["QUERY_TOO_COMPLEX"]);
+}
+
+#[test]
+fn a_wide_number_is_looked_for_without_a_copy_of_what_was_sent() {
+    let text = "query($v:String!){".to_owned() + &"named(input:{name:$v}) ".repeat(500) + "}";
+    let document = async_graphql::parser::parse_query(text).unwrap();
+    let variables = Variables::from_json(json!({ "v": "x".repeat(32 << 20) }));
+    let mut types = Registry { query_type: "Query".to_owned(), ..Registry::default() };
+    <Query as OutputType>::create_type_info(&mut types);
+    let started = Instant::now();
+    assert_eq!(number::too_wide(&document, &variables, &types), None);
+    // Copies would be 16 GiB.
+    assert!(started.elapsed().as_millis() < 250, "{:?}", started.elapsed());
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@
 //! The **cost** is static and simple: a field with fields of its own costs 1, a root field of a mutation 10,
 //! a plain value nothing; what lies below a connection counts once per node of the page (`first` or `last`,
 //! else the default page; `ids` by its length). `edges` and `pageInfo` are parts of a page and cost nothing, and
-//! neither does the question what may still be asked.
+//! neither does the question what may still be asked. What works through far more than it shows is named in [`DEAR`].
 //!
 //! Deliberately absent: whether the document fits the schema. That is validation, which comes after.
 //! To add a limit, add it to [`Limits`], count it in `Scale`, compare it in `Weight::held_against`.
@@ -18,12 +18,18 @@
 use std::collections::HashMap;
 
 use async_graphql::{
-    Name, Value, Variables,
-    parser::types::{ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet},
+    Name, Positioned, Value, Variables,
+    parser::types::{
+        Directive, ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
+    },
     registry::{MetaTypeName, Registry},
 };
+
+mod given;
 #[cfg(test)]
 mod tests;
+
+use given::Given;
 
 /// Deeper nesting than this, fragments included, is not even walked. A document within the limits stays
 /// far below it, and the stack holds many times as much.
@@ -32,6 +38,20 @@ const WALK_MAX: u32 = 64;
 const MUTATION_COST: u64 = 10;
 /// The field of the query that costs nothing: whoever has nothing left may ask that.
 const FREE_ROOT: &str = "rateLimit";
+/// What a search costs on top: it works through thousands of rows for one number or page.
+const SEARCH_COST: u64 = 200;
+/// The fields that search.
+const DEAR: [Dear; 2] = [
+    Dear { ty: "Pipeline", field: "blockedSteps", when: None },
+    Dear { ty: "Query", field: "steps", when: Some(("filter", "isBlocked")) },
+];
+
+/// A field that searches: always, or when an argument says something for one of its members.
+struct Dear {
+    ty: &'static str,
+    field: &'static str,
+    when: Option<(&'static str, &'static str)>,
+}
 
 /// How much a document may weigh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +68,8 @@ pub struct Limits {
     pub selections: u64,
     /// Arguments, expanded.
     pub arguments: u64,
+    /// Bytes of variables, each use of one for itself: the library copies them as often.
+    pub variable_bytes: u64,
     /// Fields with an alias, expanded.
     pub aliases: u64,
     /// Directives, expanded.
@@ -75,6 +97,7 @@ impl Default for Limits {
             fields: 1_000,
             selections: 3_000,
             arguments: 2_000,
+            variable_bytes: 1 << 20,
             aliases: 150,
             directives: 100,
             depth: 12,
@@ -120,6 +143,8 @@ pub struct Weight {
     pub selections: u64,
     /// Arguments.
     pub arguments: u64,
+    /// Bytes of variables, each use of one for itself.
+    pub variable_bytes: u64,
     /// Fields with an alias.
     pub aliases: u64,
     /// Directives.
@@ -138,6 +163,7 @@ impl Weight {
         self.fields = self.fields.saturating_add(other.fields);
         self.selections = self.selections.saturating_add(other.selections);
         self.arguments = self.arguments.saturating_add(other.arguments);
+        self.variable_bytes = self.variable_bytes.saturating_add(other.variable_bytes);
         self.aliases = self.aliases.saturating_add(other.aliases);
         self.directives = self.directives.saturating_add(other.directives);
         self.depth = self.depth.max(other.depth);
@@ -150,6 +176,7 @@ impl Weight {
             ("fields (fragments expanded)", self.fields, limits.fields),
             ("selections (fragments expanded)", self.selections, limits.selections),
             ("arguments (fragments expanded)", self.arguments, limits.arguments),
+            ("bytes of variables (every use counted)", self.variable_bytes, limits.variable_bytes),
             ("aliases (fragments expanded)", self.aliases, limits.aliases),
             ("directives (fragments expanded)", self.directives, limits.directives),
             ("levels of fields", self.depth, limits.depth),
@@ -179,8 +206,8 @@ pub fn weigh(
     refuse_more(operations.len() as u64, "operations", limits.operations)?;
     let declared = operations.clone().map(|operation| operation.variable_definitions.len() as u64).sum();
     refuse_more(declared, "variables", limits.variables)?;
-    let mut scale =
-        Scale { document, types, limits, counts: counts(operations.clone(), variables), known: HashMap::new() };
+    let (counts, given) = (counts(operations.clone(), variables), Given::new(operations.clone(), variables));
+    let mut scale = Scale { document, types, limits, counts, given, known: HashMap::new() };
     let mut total = Weight::default();
     for operation in operations {
         let mut weight = scale.operation(operation)?;
@@ -234,6 +261,7 @@ struct Scale<'a> {
     types: Option<&'a Registry>,
     limits: &'a Limits,
     counts: HashMap<&'a str, Option<u64>>,
+    given: Given<'a>,
     /// The weights of fragments; `None` while one is being weighed.
     known: HashMap<&'a str, Option<Weight>>,
 }
@@ -248,6 +276,7 @@ impl<'a> Scale<'a> {
         let mut weight = self.set(&operation.selection_set.node, root, 0)?;
         let on_variables = operation.variable_definitions.iter().map(|variable| variable.node.directives.len());
         weight.directives += (operation.directives.len() + on_variables.sum::<usize>()) as u64;
+        weight.add(self.carried(&operation.directives));
         if operation.ty == OperationType::Mutation {
             let roots = operation.selection_set.node.items.len() as u64;
             weight.cost = weight.cost.saturating_add(roots * MUTATION_COST);
@@ -263,6 +292,7 @@ impl<'a> Scale<'a> {
         for item in &set.items {
             weight.selections += 1;
             weight.directives += item.node.directives().len() as u64;
+            weight.add(self.carried(item.node.directives()));
             weight.add(match &item.node {
                 Selection::Field(field) => self.field(&field.node, parent, level)?,
                 Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node, level)?,
@@ -281,6 +311,8 @@ impl<'a> Scale<'a> {
         let mut weight = Weight {
             fields: 1,
             arguments: field.arguments.len() as u64,
+            variable_bytes: self.given.carried(&field.arguments),
+            cost: self.surcharge(field, parent),
             aliases: u64::from(field.alias.is_some()),
             depth: 1,
             ..Weight::default()
@@ -298,7 +330,7 @@ impl<'a> Scale<'a> {
         }
         let is_root = parent.is_some() && parent == self.types.map(|types| types.query_type.as_str());
         let is_free = matches!(name, "edges" | "pageInfo") || (is_root && name == FREE_ROOT);
-        weight.cost = u64::from(!is_free);
+        weight.cost += u64::from(!is_free);
         weight.add(below);
         Ok(weight)
     }
@@ -315,8 +347,23 @@ impl<'a> Scale<'a> {
         let condition = fragment.node.type_condition.node.on.node.as_str();
         let mut weight = self.set(&fragment.node.selection_set.node, Some(condition), level + 1)?;
         weight.directives += fragment.node.directives.len() as u64;
+        weight.add(self.carried(&fragment.node.directives));
         self.known.insert(name, Some(weight));
         Ok(weight)
+    }
+
+    fn carried(&self, directives: &[Positioned<Directive>]) -> Weight {
+        let bytes = directives.iter().map(|directive| self.given.carried(&directive.node.arguments));
+        Weight { variable_bytes: bytes.fold(0, u64::saturating_add), ..Weight::default() }
+    }
+
+    /// What `field` of `parent` costs for the work that does not show.
+    fn surcharge(&self, field: &Field, parent: Option<&str>) -> u64 {
+        let name = field.name.node.as_str();
+        let mut dear = DEAR.iter().filter(|dear| Some(dear.ty) == parent && dear.field == name);
+        let is_dear =
+            dear.any(|dear| dear.when.is_none_or(|(argument, member)| self.given.says(field, argument, member)));
+        if is_dear { SEARCH_COST } else { 0 }
     }
 
     /// The name of the type that `field` of `parent` gives, without its list and non-null marks.

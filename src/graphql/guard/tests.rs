@@ -134,6 +134,24 @@ fn numbers_no_page_can_have_are_neither_free_nor_huge() {
 }
 
 #[test]
+fn each_use_of_a_variable_counts_with_all_its_bytes() {
+    let text = "x".repeat(1_022);
+    let weight = |document: &str, variables| {
+        weigh(&parse_query(document).unwrap(), &Variables::from_json(variables), None, &Limits::default())
+    };
+    let uses = |count: usize| format!("query($v:S){{{}}}", "a(x:$v) ".repeat(count));
+    assert_eq!(weight(&uses(1_000), json!({ "v": text })).unwrap().variable_bytes, 1_000 << 10);
+    let nested = "query($v:S){a(x:[$v,{y:$v}]) @d(z:$v) ...F ...F} fragment F on Q{b(x:$v)}";
+    assert_eq!(weight(nested, json!({ "v": text })).unwrap().variable_bytes, 5 << 10);
+    let by_default = format!("query($v:S=\"{text}\"){{a(x:$v)}}");
+    assert_eq!(weight(&by_default, json!({})).unwrap().variable_bytes, 1 << 10);
+    let twice = format!("query($v:S){{{}}}", "a(x:[$v,$v]) ".repeat(513));
+    let refused = weight(&twice, json!({ "v": text })).unwrap_err();
+    assert_eq!(refused, Refusal::TooMuch { what: "bytes of variables (every use counted)", limit: 1 << 20 });
+    assert!(weight("query($v:S){a(x:$v)}", json!({ "v": vec![1; 500_000] })).is_ok(), "one use of a whole body");
+}
+
+#[test]
 fn pages_within_pages_are_too_dear() {
     let three = "{a(first:100){nodes{b(first:100){nodes{c(first:100){nodes{id}}}}}}}";
     assert_eq!(refused(three), "cost");

@@ -4,14 +4,14 @@ use async_graphql::{Context, ID, InputObject, Object};
 
 use crate::{
     app::{self, stakeholder::Upsert},
-    domain::stakeholder::{Raci, RaciByStep},
+    domain::stakeholder::RaciByStep,
     error::{Error, Result, Violation, parse},
     graphql::{
         context::Caller,
         id,
         mutation::once,
         payload::{Nullable, payload, settle},
-        types::stakeholder::Stakeholder,
+        types::stakeholder::{Stakeholder, StakeholderRaciInput},
     },
     ids::StakeholderId,
 };
@@ -41,22 +41,6 @@ pub struct StakeholderUpsertInput {
     idempotency_key: String,
 }
 
-/// What a stakeholder is to one step.
-#[derive(Clone, Debug, InputObject)]
-pub struct StakeholderRaciInput {
-    /// The step's key.
-    step_key: String,
-    /// What it is to it.
-    raci: Raci,
-}
-
-impl StakeholderRaciInput {
-    /// The step's key, and the letter.
-    pub(in crate::graphql) fn into_pair(self) -> (String, Raci) {
-        (self.step_key, self.raci)
-    }
-}
-
 impl StakeholderUpsertInput {
     fn existing(&self) -> Result<Option<(StakeholderId, i32)>> {
         let missing = |message: &str, remedy: &str| -> Error {
@@ -79,7 +63,8 @@ impl StakeholderUpsertInput {
     fn raci(&self) -> Result<RaciByStep> {
         let mut by_step = RaciByStep::new();
         for (index, line) in self.raci.iter().flatten().enumerate() {
-            if by_step.insert(line.step_key.clone(), line.raci).is_some() {
+            let (key, raci) = line.clone().into_pair();
+            if by_step.insert(key, raci).is_some() {
                 let violation = Violation::new(format!("raci.{index}.stepKey"), "This step stands here twice.");
                 return Err(violation.remedy("Say once what the stakeholder is to it.").into());
             }

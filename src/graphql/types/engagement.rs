@@ -107,7 +107,8 @@ impl Engagement {
     /// How much of it is done: required lines of all checklists, settled and in all.
     async fn score(&self, ctx: &Context<'_>) -> async_graphql::Result<Score> {
         let picture = load(ctx, PictureOf(self.inner.id)).await?;
-        Ok(picture.map(|picture| Score::of(&picture.situation)).unwrap_or_default())
+        let score = picture.map(|picture| Score::of(&picture.situation)).unwrap_or_default();
+        Ok(if ctx.actor()?.may(Permission::Exception) { score } else { score.without_exceptions() })
     }
 
     /// What the caller may do with it now.
@@ -168,9 +169,11 @@ pub struct Score {
     /// `earned` of `max` in whole percent; null when nothing is scored.
     percent: Option<i32>,
     /// Exceptions that are requested or approved, their time not over: what of the run is not as the process has it.
-    flagged: i32,
-    /// Actions of approved exceptions that nobody has settled; an exception is closed when all three are.
-    open_actions: i32,
+    /// Null for callers who may not read exceptions.
+    flagged: Option<i32>,
+    /// Actions of approved exceptions that nobody has settled; an exception is closed when all three are. Null for
+    /// callers who may not read exceptions.
+    open_actions: Option<i32>,
 }
 
 impl Score {
@@ -186,7 +189,11 @@ impl Score {
         let open = || situation.exceptions.iter().filter(|exception| exception.is_open(situation.now));
         let approved = open().filter(|exception| exception.state == ExceptionState::Approved);
         let open_actions = approved.map(|exception| exception.open_actions).sum();
-        Self { earned, max, percent, flagged: int(open().count()), open_actions: int(open_actions) }
+        Self { earned, max, percent, flagged: Some(int(open().count())), open_actions: Some(int(open_actions)) }
+    }
+
+    fn without_exceptions(self) -> Self {
+        Self { flagged: None, open_actions: None, ..self }
     }
 }
 

@@ -3,12 +3,14 @@
 use async_graphql::{Context, Object, SimpleObject};
 
 use crate::{
-    app,
     domain::client::ClientStage,
-    graphql::{context::Caller, scalars::Long},
+    graphql::{
+        loaders::{PipelineCount, StageCounts, counted, listed, load},
+        scalars::Long,
+    },
 };
 
-/// How all the work stands that the caller may see. Each number is counted only when it is selected.
+/// How all the work stands that the caller may see. Each number is counted only when it is selected, and once.
 #[derive(Clone, Copy, Debug)]
 pub struct Pipeline;
 
@@ -26,23 +28,23 @@ pub struct StageCount {
 impl Pipeline {
     /// How many clients stand in each stage, every stage once, in the order of a client's life.
     async fn clients(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<StageCount>> {
-        let stages = app::pipeline::stages(ctx.app(), ctx.actor()?).await?;
+        let stages = listed(ctx, StageCounts).await?;
         Ok(stages.into_iter().map(|(stage, count)| StageCount { stage, count: count.into() }).collect())
     }
 
     /// How many open steps of engagements under way are past their due date.
     async fn overdue_steps(&self, ctx: &Context<'_>) -> async_graphql::Result<Long> {
-        Ok(app::pipeline::overdue_steps(ctx.app(), ctx.actor()?).await?.into())
+        Ok(counted(ctx, PipelineCount::OverdueSteps).await?.into())
     }
 
     /// How many open steps of engagements under way something stands in the way of; null when more than 2,000
     /// engagements are under way.
     async fn blocked_steps(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Long>> {
-        Ok(app::pipeline::blocked_step_count(ctx.app(), ctx.actor()?).await?.map(Long::from))
+        Ok(load(ctx, PipelineCount::BlockedSteps).await?.map(Long::from))
     }
 
     /// How many exceptions are requested or approved, their time not over.
     async fn open_exceptions(&self, ctx: &Context<'_>) -> async_graphql::Result<Long> {
-        Ok(app::pipeline::open_exceptions(ctx.app(), ctx.actor()?).await?.into())
+        Ok(counted(ctx, PipelineCount::OpenExceptions).await?.into())
     }
 }

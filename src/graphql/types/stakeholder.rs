@@ -1,6 +1,6 @@
 //! Stakeholders, and what each is to each step.
 
-use async_graphql::{ComplexObject, Context, ID, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, InputObject, SimpleObject};
 
 use crate::{
     domain::stakeholder::{self, Raci},
@@ -40,6 +40,22 @@ pub struct StakeholderRaci {
     step_key: String,
     /// What it is to it.
     raci: Raci,
+}
+
+/// What a stakeholder is to one step.
+#[derive(Clone, Debug, InputObject)]
+pub struct StakeholderRaciInput {
+    /// The step's key.
+    step_key: String,
+    /// What it is to it.
+    raci: Raci,
+}
+
+impl StakeholderRaciInput {
+    /// The step's key, and the letter.
+    pub(in crate::graphql) fn into_pair(self) -> (String, Raci) {
+        (self.step_key, self.raci)
+    }
 }
 
 impl StakeholderRaci {

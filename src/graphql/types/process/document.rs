@@ -21,7 +21,10 @@ use crate::{
         role::Role,
         stakeholder::Lesson,
     },
-    graphql::{mutation::stakeholder::StakeholderRaciInput, scalars::DateTime, types::stakeholder::StakeholderRaci},
+    graphql::{
+        scalars::DateTime,
+        types::stakeholder::{StakeholderRaci, StakeholderRaciInput},
+    },
 };
 
 parts! {

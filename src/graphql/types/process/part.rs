@@ -25,7 +25,10 @@ use crate::{
         stakeholder::{Raci, RaciByStep},
     },
     error::{Error, Result, Violation, parse},
-    graphql::{mutation::stakeholder::StakeholderRaciInput, scalars::DateTime, types::stakeholder::StakeholderRaci},
+    graphql::{
+        scalars::DateTime,
+        types::stakeholder::{StakeholderRaci, StakeholderRaciInput},
+    },
 };
 
 /// What callers see of a `D`.
