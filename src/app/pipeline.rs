@@ -1,7 +1,7 @@
 //! How all the work of the provider stands, in numbers. Each is counted only when it is asked for.
 
 use crate::{
-    app::{App, gate, step::blocked_steps},
+    app::{App, step::judge},
     auth::{Actor, permission::Permission},
     domain::{
         client::ClientStage,
@@ -63,8 +63,7 @@ pub async fn blocked_step_count(app: &App, actor: &Actor) -> Result<Option<u64>>
     let (mut count, mut window) = (0, Window { limit: LIMIT_MAX, end: End::First, after: None, before: None });
     loop {
         let page = store::engagement::list(app.db().read(), &actor.scope, &filter, &window).await?;
-        let pictures = gate::pictures(app, actor, &page.items).await?;
-        count += pictures.values().flat_map(blocked_steps).filter(|(_, is_blocked)| *is_blocked).count();
+        count += judge(app, actor, &page.items).await?.into_values().filter(|is_blocked| *is_blocked).count();
         match page.items.last() {
             Some(last) if page.has_next => window.after = Some(last.key()),
             _ => return Ok(u64::try_from(count).ok()),

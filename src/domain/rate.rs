@@ -93,7 +93,7 @@ impl Bucket {
 
     /// Takes `cost` units if it holds them, and nothing otherwise.
     pub fn draw(&mut self, rate: Rate, now: DateTime<Utc>, cost: u64) -> Draw {
-        (self.level, self.at) = (self.level_at(rate, now), self.at.max(now));
+        (self.level, self.at) = (self.level_at(rate, now), now);
         let need = rate.need(cost);
         let is_enough = need <= self.level;
         if is_enough {
@@ -107,7 +107,7 @@ impl Bucket {
         self.level_at(rate, now) == rate.full()
     }
 
-    /// A clock that goes back takes nothing away and gives nothing.
+    /// A clock that goes back takes nothing away and gives nothing; from there on it counts.
     fn level_at(&self, rate: Rate, now: DateTime<Utc>) -> u64 {
         let passed = u64::try_from((now - self.at).num_milliseconds()).unwrap_or_default();
         self.level.saturating_add(passed.saturating_mul(rate.refill.into())).min(rate.full())
@@ -119,6 +119,17 @@ mod tests {
     use chrono::{TimeDelta, TimeZone};
 
     use super::*;
+
+    #[test]
+    fn a_clock_that_goes_back_stops_no_bucket_from_filling() {
+        let rate = Rate::new(100, 10).unwrap();
+        let start = Utc.with_ymd_and_hms(2026, 3, 2, 9, 0, 0).unwrap();
+        let mut bucket = Bucket::full(rate, start);
+        assert_eq!(bucket.draw(rate, start, 100).remaining, 0);
+        let back = start - TimeDelta::hours(1);
+        assert_eq!(bucket.draw(rate, back, 0).remaining, 0);
+        assert_eq!(bucket.draw(rate, back + TimeDelta::seconds(5), 0).remaining, 50);
+    }
 
     #[test]
     fn a_bucket_gives_what_it_holds_and_fills_steadily() {

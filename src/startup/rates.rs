@@ -41,7 +41,7 @@ const DRAW: &str = "local time = redis.call('TIME') \
     level = math.min(full, level + math.max(0, now - at) * refill) \
     local taken = 0 \
     if need <= level then level = level - need taken = 1 end \
-    redis.call('HSET', KEYS[1], 'level', string.format('%.0f', level), 'at', string.format('%.0f', math.max(now, at))) \
+    redis.call('HSET', KEYS[1], 'level', string.format('%.0f', level), 'at', string.format('%.0f', now)) \
     redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.ceil((full - level) / refill) + 1000)) \
     return { taken, level }";
 

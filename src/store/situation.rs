@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     auth::ClientScope,
+    clock::Instant,
     domain::{
         agreement::{AgreementDetails, AgreementState},
         client::Client,
@@ -117,17 +118,23 @@ async fn facts(db: &impl ConnectionTrait, clients: &[Uuid], into: &mut Situation
     Ok(())
 }
 
+/// Of a holding what gates ask about: its id, client, state, when its return was acknowledged, and details.
+type HoldingRow = (Uuid, Uuid, String, Option<Instant>, serde_json::Value);
+
 async fn holdings(db: &impl ConnectionTrait, clients: &[Uuid], into: &mut Situations) -> Result<()> {
     use entity::holding::{Column, Entity};
-    for row in Entity::find().filter(Column::ClientId.is_in(clients.to_vec())).all(db).await? {
-        let details: HoldingDetails = store::json("holding", "details", row.id, row.details)?;
+    let select = Entity::find().filter(Column::ClientId.is_in(clients.to_vec())).select_only();
+    let columns =
+        select.columns([Column::Id, Column::ClientId, Column::State, Column::AcknowledgedAt, Column::Details]);
+    for (id, client, state, acknowledged_at, details) in columns.into_tuple::<HoldingRow>().all(db).await? {
+        let details: HoldingDetails = store::json("holding", "details", id, details)?;
         let line = HoldingLine {
-            id: row.id.into(),
-            state: store::word("holding", "state", row.id, &row.state)?,
+            id: id.into(),
+            state: store::word("holding", "state", id, &state)?,
             traits: details.traits(),
-            has_receipt: row.acknowledged_at.is_some(),
+            has_receipt: acknowledged_at.is_some(),
         };
-        into.entry(row.client_id).or_default().holdings.push(line);
+        into.entry(client).or_default().holdings.push(line);
     }
     Ok(())
 }

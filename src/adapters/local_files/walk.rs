@@ -246,8 +246,12 @@ fn read_names(folder: &OwnedFd, mut tell: impl FnMut(FileType, &[u8])) -> rustix
         }
         let mut kind = entry.file_type();
         if kind == FileType::Unknown {
-            let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
-            kind = FileType::from_raw_mode(stat.st_mode);
+            match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => kind = FileType::from_raw_mode(stat.st_mode),
+                Err(Errno::NOENT) => continue,
+                // What is wrong with it is said where it is looked at; the names beside it must not suffer.
+                Err(_) => {}
+            }
         }
         tell(kind, name);
     }

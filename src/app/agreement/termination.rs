@@ -62,9 +62,7 @@ pub async fn terminate(app: &App, actor: &Actor, input: Terminate, once: Once) -
     actor.require(Permission::TerminationRecord)?;
     let mut deed = app.begin(actor).await?;
     if let Some(id) = deed.replayed(once).await? {
-        let notice = store::agreement::lock(deed.tx(), &actor.scope, id, "id").await?;
-        let client = store::client::lock(deed.tx(), &actor.scope, notice.client_id, "clientId").await?;
-        return Ok(Done::earlier((client, notice)));
+        return Ok(Done::earlier(recorded(&deed, id).await?));
     }
     let mut client = store::client::lock(deed.tx(), &actor.scope, input.client_id, "clientId").await?;
     if client.stage == ClientStage::Concluded {
@@ -84,6 +82,15 @@ pub async fn terminate(app: &App, actor: &Actor, input: Terminate, once: Once) -
     deed.answer(notice.id);
     deed.commit().await?;
     Ok(Done::now((client, notice)))
+}
+
+/// What an earlier request recorded. Nothing is changed, so nothing is locked.
+async fn recorded(deed: &Deed<'_>, id: AgreementId) -> Result<(Client, Agreement)> {
+    let scope = &deed.actor().scope;
+    let notice = store::agreement::load_many(deed.tx(), scope, &[id]).await?.pop();
+    let notice = notice.ok_or_else(|| Error::not_found("agreement", "id"))?;
+    let client = store::client::find(deed.tx(), scope, notice.client_id).await?;
+    Ok((client.ok_or_else(|| Error::not_found("client", "clientId"))?, notice))
 }
 
 /// Takes a notice back: it ends, and with it the day on which the service was to end.

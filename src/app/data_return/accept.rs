@@ -19,33 +19,33 @@ use crate::{
         job::{Job, JobKind, JobState},
     },
     error::{Conflict, Error, Result, Violation},
-    ids::{ExceptionId, HoldingId},
+    ids::{EngagementId, ExceptionId, HoldingId},
     store,
 };
 
-/// The digest of the package that an exception about `holding` would accept.
+/// The digest of the package that an exception about `holding` in `run` would accept.
 ///
 /// # Errors
-/// `Violation` on `type` when the latest return of the holding is not one that ended as PARTIAL; `Conflict` when that is
-/// too long ago.
-pub(in crate::app) async fn acceptable(deed: &Deed<'_>, holding: HoldingId) -> Result<String> {
+/// `Violation` on `type` when the latest return of the holding is not one of this run that ended as PARTIAL; `Conflict`
+/// when that is too long ago.
+pub(in crate::app) async fn acceptable(deed: &Deed<'_>, run: EngagementId, holding: HoldingId) -> Result<String> {
     let job = store::job::latest_on(deed.tx(), &deed.actor().scope, JobKind::DataReturn, holding).await?;
-    let Some(job) = job.filter(|job| job.state == JobState::Partial) else {
-        let message =
-            "A DEVIATION is about a holding only when its latest return is PARTIAL: it accepts what is missing.";
+    let is_told_of = |job: &Job| job.state == JobState::Partial && job.engagement_id == Some(run);
+    let Some(job) = job.filter(is_told_of) else {
+        let message = "A DEVIATION is about a holding only when its latest return in this run is PARTIAL: it accepts what is missing.";
         return Err(Violation::new("type", message)
             .remedy("Send the type SKIPPED for a holding that shall stay.")
             .into());
     };
-    in_time(deed, &job)?;
+    job::in_time(deed, &job)?;
     Ok(told_of(&job)?.manifest_digest)
 }
 
 /// Does what an approved exception about an incomplete return means, in the deed that decided it.
 ///
 /// # Errors
-/// `Conflict` when the return ended too long ago, one of its holdings is not open any more, or another job does the same
-/// work.
+/// `Conflict` when the return ended too long ago, its offboarding is not running or one of its holdings not open any more,
+/// or another job does the same work; `Blocked` while gates are closed.
 pub(in crate::app) async fn accept(deed: &mut Deed<'_>, exception: &Exception, decision: &Decision) -> Result<()> {
     let scope = deed.actor().scope.clone();
     let Some(holding) = exception.holding_id else { return Ok(()) };
@@ -60,8 +60,7 @@ pub(in crate::app) async fn accept(deed: &mut Deed<'_>, exception: &Exception, d
     if accepted_by(deed, &ids, &told_of(&job)?.manifest_digest).await?.is_empty() {
         return Ok(());
     }
-    in_time(deed, &job)?;
-    still_open(deed, &ids).await?;
+    are_open(deed, &ids).await?;
     job::accepted(deed, &job, exception.id).await
 }
 
@@ -88,16 +87,7 @@ fn told_of(job: &Job) -> Result<Summary> {
     store::json("job", "result", job.id, result)
 }
 
-/// What the run that reads the package back goes by is cleared away some time after the end of the job.
-fn in_time(deed: &Deed<'_>, job: &Job) -> Result<()> {
-    if job.is_kept_at(deed.now()) {
-        return Ok(());
-    }
-    let message = "This return ended more than a week ago; what it left is not accepted any more.".to_owned();
-    Err(Error::Conflict(Conflict::State { message, remedy: Some("Plan it again with `jobPlan`.".to_owned()) }))
-}
-
-async fn still_open(deed: &Deed<'_>, ids: &[HoldingId]) -> Result<()> {
+async fn are_open(deed: &Deed<'_>, ids: &[HoldingId]) -> Result<()> {
     let holdings = store::holding::load_many(deed.tx(), &deed.actor().scope, ids).await?;
     let is_open =
         |state: HoldingState| state == HoldingState::Closing || state.after(HoldingVerb::BeginClosing).is_ok();

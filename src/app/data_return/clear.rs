@@ -6,8 +6,8 @@
 //! twice, in several processes at once, and stopped anywhere.
 //!
 //! What was delivered stays: the package of a return that is SUCCEEDED or PARTIAL is the client's. So is one with a
-//! receipt, however its job ended: the worker may have died between the receipt and the end. And so is one that was
-//! PARTIAL until somebody ordered another try, for as long as that has not done better.
+//! receipt, however its job ended: the worker may have died between the receipt and the end. And so are, of a job that was
+//! PARTIAL until somebody ordered another try, the package it told of last and the one that lacks least.
 
 use chrono::TimeDelta;
 
@@ -37,8 +37,7 @@ pub async fn clear_ended(app: &App, limit: u64) -> Result<usize> {
     let mut cleared = 0;
     let before = app.now() - RETRIED_FOR - MARGIN;
     for (job, checkpoint) in store::job::uncleared(app.db().read(), JobKind::DataReturn, before, limit).await? {
-        let left = store::json("job", "checkpoint", job.id, checkpoint)?;
-        match clear(app, &job, left).await {
+        match clear(app, &job, checkpoint).await {
             Ok(()) => cleared += 1,
             Err(error) => {
                 tracing::warn!(job.id = %job.id, error = error.describe(), "what a return left is still there");
@@ -48,7 +47,8 @@ pub async fn clear_ended(app: &App, limit: u64) -> Result<usize> {
     Ok(cleared)
 }
 
-async fn clear(app: &App, job: &Job, left: Left) -> Result<()> {
+async fn clear(app: &App, job: &Job, checkpoint: serde_json::Value) -> Result<()> {
+    let left: Left = store::json("job", "checkpoint", job.id, checkpoint)?;
     let shelves = &app.parts().shelves;
     storage::clear(shelves.own.store.as_ref(), &spool(&shelves.own, job.id), |_| true).await?;
     let is_delivered = is_delivered(app, job).await?;
@@ -57,7 +57,7 @@ async fn clear(app: &App, job: &Job, left: Left) -> Result<()> {
         let destination = shelves.destinations.get(&args.destination);
         let destination = destination.ok_or_else(|| Error::not_found("destination", "destination"))?;
         let folder = args.folder(destination, job.id);
-        let is_untold = move |fence| left.told_of != Some(fence);
+        let is_untold = move |fence| !left.keeps(fence);
         clear_packages(destination.store.as_ref(), &folder, &args.packages(job.id), is_untold).await?;
     }
     say(app, job, is_delivered).await

@@ -12,6 +12,7 @@ use crate::{
     auth::ClientScope,
     domain::{
         certificate::{Certificate, CertificateKind},
+        engagement::EngagementState,
         event::{EventKind, NewEvent},
         holding::{Holding, HoldingDetails, HoldingState},
         job::Job,
@@ -38,8 +39,8 @@ pub struct Delivered {
 /// closed, encrypted or sent any more.
 ///
 /// # Errors
-/// `Violation` when one of `recipients` is no confirmed key of the client any more; `Conflict` when a holding is
-/// not open any more.
+/// `Violation` when one of `recipients` is no confirmed key of the client any more, or the offboarding is not running;
+/// `Conflict` when a holding is not open any more.
 pub async fn closing(
     deed: &mut Deed<'_>,
     job: &Job,
@@ -49,6 +50,7 @@ pub async fn closing(
     if let Some(earlier) = received(deed, job.id).await? {
         return Ok(Some(earlier));
     }
+    under_way(deed, job).await?;
     let client_id = job.client_id.ok_or_else(|| Error::internal("a data return without a client"))?;
     let keys = store::recipient_key::confirmed(deed.tx(), &deed.actor().scope, client_id).await?;
     if !recipients.iter().all(|recipient| keys.iter().any(|key| key.recipient == *recipient)) {
@@ -61,6 +63,18 @@ pub async fn closing(
         }
     }
     Ok(None)
+}
+
+/// What was running when the job was ordered may have been given up before a worker took it.
+async fn under_way(deed: &Deed<'_>, job: &Job) -> Result<()> {
+    let id = job.engagement_id.ok_or_else(|| Error::internal("a data return without an engagement"))?;
+    let engagement = store::engagement::find(deed.tx(), &deed.actor().scope, id).await?;
+    if engagement.is_some_and(|engagement| engagement.state == EngagementState::Running) {
+        return Ok(());
+    }
+    let violation =
+        Violation::new("engagementId", "The offboarding that the data was to be returned in is not running.");
+    Err(violation.remedy("Order the job again when it is.").into())
 }
 
 /// The package that the job's receipt is about, once there is one.

@@ -108,9 +108,35 @@ impl Packages {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Left {
-    /// The fence of the run that began a package of which the job told as PARTIAL: all but some files are in it. It
-    /// stays until a better one was read back.
+    /// The fence of the run that began the package of which the job told last as PARTIAL: all but some files are in it.
     pub told_of: Option<i64>,
+    /// The package that lacks least of those that were read back. It stays until one was read back that lacks no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub best: Option<Best>,
+}
+
+/// A package by what it lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Best {
+    /// The fence of the run that began it.
+    pub fence: i64,
+    /// Entries that are not in it, or not whole.
+    pub lacks: u64,
+}
+
+impl Left {
+    /// Whether the package that the run with `fence` began is the client's for now.
+    pub fn keeps(&self, fence: i64) -> bool {
+        self.told_of == Some(fence) || self.best.is_some_and(|best| best.fence == fence)
+    }
+
+    /// The same, with a package counted that was read back, if none before it lacked less. A package that was told of
+    /// by a program that did not count lacks more than any.
+    #[must_use]
+    pub fn with(self, package: Best) -> Self {
+        let is_better = self.best.is_none_or(|best| package.lacks <= best.lacks);
+        if is_better { Self { best: Some(package), ..self } } else { self }
+    }
 }
 
 /// What the task reads of one target.

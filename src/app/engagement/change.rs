@@ -10,7 +10,7 @@ use crate::{
         gate as gates,
         text::Prose,
     },
-    error::Result,
+    error::{Conflict, Error, Result},
     ids::EngagementId,
     store,
 };
@@ -29,10 +29,11 @@ pub struct Change {
 /// Stops an engagement for a while: nothing may be worked on until it is resumed.
 ///
 /// # Errors
-/// `Forbidden`; `NotFound` on `id`; `Conflict` when it is stale or not running.
+/// `Forbidden`; `NotFound` on `id`; `Conflict` when it is stale or not running, or a job of it is not over.
 pub async fn pause(app: &App, actor: &Actor, input: Change) -> Result<Engagement> {
     actor.require(Permission::EngagementPause)?;
     let (mut deed, mut client, engagement) = open(app, actor, &input).await?;
+    no_job(&deed, engagement.id).await?;
     let engagement = apply(&mut deed, &client, engagement, EngagementVerb::Pause, input.reason).await?;
     finish(deed, &mut client, engagement).await
 }
@@ -51,12 +52,21 @@ pub async fn resume(app: &App, actor: &Actor, input: Change) -> Result<Engagemen
 /// Gives an engagement up. Everything it made is kept.
 ///
 /// # Errors
-/// `Forbidden`; `NotFound` on `id`; `Conflict` when it is stale or over.
+/// `Forbidden`; `NotFound` on `id`; `Conflict` when it is stale or over, or a job of it is not over.
 pub async fn cancel(app: &App, actor: &Actor, input: Change) -> Result<Engagement> {
     actor.require(Permission::EngagementCancel)?;
     let (mut deed, mut client, engagement) = open(app, actor, &input).await?;
+    no_job(&deed, engagement.id).await?;
     let engagement = apply(&mut deed, &client, engagement, EngagementVerb::Cancel, input.reason).await?;
     finish(deed, &mut client, engagement).await
+}
+
+/// A job would go on by itself, though nobody may work on what it is for; one that waits does so for weeks.
+async fn no_job(deed: &Deed<'_>, id: EngagementId) -> Result<()> {
+    let Some((job, kind)) = store::job::live_of_engagement(deed.tx(), id).await? else { return Ok(()) };
+    let message = format!("Job {job}, a {} of this engagement, is not over.", kind.title());
+    let remedy = Some("Wait for it, or stop it with `jobCancel`.".to_owned());
+    Err(Error::Conflict(Conflict::State { message, remedy }))
 }
 
 /// Ends an engagement well, when nothing is left open. An onboarding begins the client's service if its

@@ -155,7 +155,7 @@ async fn about(deed: &Deed<'_>, input: &Raise, run: &Engagement) -> Result<About
                 return Err(Error::not_found("holding", "holdingId"));
             }
             let is_kept = input.r#type == ExceptionType::Skipped;
-            let hash = if is_kept { None } else { Some(data_return::acceptable(deed, holding).await?) };
+            let hash = if is_kept { None } else { Some(data_return::acceptable(deed, run.id, holding).await?) };
             // What stays at the client stays a way in, and what is missing may be destroyed next: the designated
             // authority has a say.
             Ok(About { is_security: true, hash })

@@ -24,7 +24,7 @@ pub use self::{
     steer::{Cancel, Retry, Start, cancel, retry, start},
     ticks::{Tick, Ticks},
 };
-pub(in crate::app) use steer::accepted;
+pub(in crate::app) use steer::{accepted, in_time};
 
 use crate::{
     app::Deed,

@@ -191,9 +191,11 @@ pub async fn retry(app: &App, actor: &Actor, input: Retry, once: Once) -> Result
 /// by this `exception`. The caller has locked it.
 ///
 /// # Errors
-/// `Conflict` when another job does the same work.
+/// As [`retry`].
 pub(in crate::app) async fn accepted(deed: &mut Deed<'_>, job: &Job, exception: ExceptionId) -> Result<()> {
     job.state.after(Verb::Restart)?;
+    in_time(deed, job)?;
+    still_open(deed, job).await?;
     store::job::restart(deed.tx(), job.id, job.state).await?;
     let summary = format!("What the {} lacks was accepted; it is to be concluded.", job.kind.title());
     let requeued = events::about(EventKind::JobRequeued, job.id, job.client_id, job.kind, summary);
@@ -203,7 +205,10 @@ pub(in crate::app) async fn accepted(deed: &mut Deed<'_>, job: &Job, exception: 
 }
 
 /// What the job left for another run may have been cleared away since.
-fn in_time(deed: &Deed<'_>, job: &Job) -> Result<()> {
+///
+/// # Errors
+/// `Conflict` a week after the job's end.
+pub(in crate::app) fn in_time(deed: &Deed<'_>, job: &Job) -> Result<()> {
     if !job.is_kept_at(deed.now()) {
         return Err(conflict("This job ended more than a week ago.", "Plan it again with `jobPlan`."));
     }

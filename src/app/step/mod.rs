@@ -22,7 +22,7 @@ mod search;
 mod work;
 
 pub use checklist::{SetItem, set_item};
-pub(in crate::app) use search::blocked_steps;
+pub(in crate::app) use search::judge;
 pub(in crate::app) use work::except;
 pub use work::{Assign, Work, assign, complete, mark_not_applicable, reopen, start};
 

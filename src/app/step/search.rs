@@ -7,6 +7,7 @@ use crate::{
     app::{App, gate},
     auth::Actor,
     domain::{
+        engagement::Engagement,
         gate::Deed,
         page::{End, Key, LIMIT_MAX, Page, Window},
         step::{Step, StepFilter, StepState},
@@ -98,15 +99,33 @@ impl Verdicts {
             return Ok(());
         }
         let engagements = store::engagement::load_many(app.db().read(), &actor.scope, &news).await?;
-        for picture in gate::pictures(app, actor, &engagements).await?.into_values() {
-            self.blocked.extend(blocked_steps(&picture));
-        }
+        self.blocked.extend(judge(app, actor, &engagements).await?);
         Ok(())
     }
 }
 
-/// Every open step of an engagement, and whether something stands in the way of its next move.
-pub(in crate::app) fn blocked_steps(picture: &gate::Picture) -> impl Iterator<Item = (StepId, bool)> {
+/// How many engagements are looked at together: the ledger of each may have 10,000 lines, and its gates ask about all.
+const TOGETHER: usize = 20;
+
+/// Every open step of `engagements`, and whether something stands in the way of its next move.
+///
+/// # Errors
+/// Those of the database.
+pub(in crate::app) async fn judge(
+    app: &App,
+    actor: &Actor,
+    engagements: &[Engagement],
+) -> Result<HashMap<StepId, bool>> {
+    let mut blocked = HashMap::new();
+    for some in engagements.chunks(TOGETHER) {
+        for picture in gate::pictures(app, actor, some).await?.into_values() {
+            blocked.extend(blocked_steps(&picture));
+        }
+    }
+    Ok(blocked)
+}
+
+fn blocked_steps(picture: &gate::Picture) -> impl Iterator<Item = (StepId, bool)> {
     picture.situation.steps.iter().filter_map(|step| {
         let deed = match step.state {
             StepState::Pending => Deed::StartStep(&step.key),

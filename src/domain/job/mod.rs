@@ -249,7 +249,7 @@ pub struct Job {
     pub is_cancel_requested: bool,
     /// How far it is.
     pub progress: Progress,
-    /// What it achieved, in its kind's own shape.
+    /// What it achieved, in its kind's own shape; of a job that was ordered again, what it had achieved before.
     pub result: Option<Value>,
     /// What went wrong last.
     pub error: Option<JobError>,

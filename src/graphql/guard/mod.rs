@@ -34,6 +34,8 @@ use given::Given;
 /// Deeper nesting than this, fragments included, is not even walked. A document within the limits stays
 /// far below it, and the stack holds many times as much.
 const WALK_MAX: u32 = 64;
+/// The type of the root of a mutation.
+const MUTATION: &str = "Mutation";
 /// What a root field of a mutation costs: a transaction, where a query's field is a part of a read.
 const MUTATION_COST: u64 = 10;
 /// The field of the query that costs nothing: whoever has nothing left may ask that.
@@ -273,14 +275,11 @@ impl<'a> Scale<'a> {
             OperationType::Mutation => types.mutation_type.as_deref(),
             OperationType::Subscription => types.subscription_type.as_deref(),
         });
+        let root = root.or((operation.ty == OperationType::Mutation).then_some(MUTATION));
         let mut weight = self.set(&operation.selection_set.node, root, 0)?;
         let on_variables = operation.variable_definitions.iter().map(|variable| variable.node.directives.len());
         weight.directives += (operation.directives.len() + on_variables.sum::<usize>()) as u64;
         weight.add(self.carried(&operation.directives));
-        if operation.ty == OperationType::Mutation {
-            let roots = operation.selection_set.node.items.len() as u64;
-            weight.cost = weight.cost.saturating_add(roots * MUTATION_COST);
-        }
         Ok(weight)
     }
 
@@ -363,7 +362,7 @@ impl<'a> Scale<'a> {
         let mut dear = DEAR.iter().filter(|dear| Some(dear.ty) == parent && dear.field == name);
         let is_dear =
             dear.any(|dear| dear.when.is_none_or(|(argument, member)| self.given.says(field, argument, member)));
-        if is_dear { SEARCH_COST } else { 0 }
+        if is_dear { SEARCH_COST } else { u64::from(parent == Some(MUTATION)) * MUTATION_COST }
     }
 
     /// The name of the type that `field` of `parent` gives, without its list and non-null marks.

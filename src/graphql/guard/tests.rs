@@ -121,6 +121,8 @@ fn a_page_multiplies_what_lies_below_it() {
     assert_eq!(cost("query($n:Int!){clients(first:$n){nodes{id}}}", json!({"n": 30})), 1 + 30);
     assert_eq!(cost("query($n:Int=40){clients(first:$n){nodes{id}}}", json!({})), 1 + 40);
     assert_eq!(cost("mutation{a{b{c}} d}", json!({})), 2 + 2 * MUTATION_COST);
+    let hidden = "mutation{...F ... on Mutation{d}} fragment F on Mutation{a{b{c}} e}";
+    assert_eq!(cost(hidden, json!({})), 2 + 3 * MUTATION_COST);
     assert_eq!(cost("query A{a{b}} query B{a{b{c}}}", json!({})), 2);
 }
 

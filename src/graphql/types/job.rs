@@ -204,7 +204,8 @@ impl Job {
         Ok(JobTargetConnection::new(page, total.await?))
     }
 
-    /// What it achieved; null until it is over, and for kinds that only act.
+    /// What it achieved; null until it was over once, and for kinds that only act. Of a job that was ordered again, what it
+    /// had achieved before, until it comes to something else.
     async fn result(&self) -> async_graphql::Result<Option<JobResult>> {
         Ok(JobResult::of(&self.0)?)
     }

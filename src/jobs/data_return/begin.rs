@@ -5,7 +5,7 @@ use super::{
     mark::{Making, Row, enter},
 };
 use crate::{
-    app::data_return::{self, Args, Left, clear_packages},
+    app::data_return::{self, Args, Best, clear_packages},
     auth::Actor,
     jobs::TaskContext,
     ports::storage::{Fault, FaultKind, probe},
@@ -19,8 +19,8 @@ pub(super) async fn begin(
     watch: &Watch,
 ) -> Result<Making, ReturnError> {
     row.change(|mark| mark.begun = None).await.map_err(ReturnError::Checkpoint)?;
-    let (fence, told_of) = (order.fence, row.mark().left.told_of);
-    clear(context, order, move |begun_by| begun_by < fence && told_of != Some(begun_by)).await?;
+    let (fence, left) = (order.fence, row.mark().left);
+    clear(context, order, move |begun_by| begun_by < fence && !left.keeps(begun_by)).await?;
     writable(order).await?;
     enter(context, Some(Phase::Inventory), None, None);
     let frozen = freeze(order, watch).await?;
@@ -56,16 +56,21 @@ pub(super) async fn roomy(order: &Order, payload: u64) -> Result<(), ReturnError
     }
 }
 
-/// The package that `fence` began was read back: the one that the job told of before is not needed any more.
-pub(super) async fn replace(context: &TaskContext, order: &Order, left: Left, fence: i64) -> Result<(), ReturnError> {
-    if left.told_of.is_none_or(|told_of| told_of >= fence) {
-        return Ok(());
+/// `package` was read back: the one that the job told of before is not needed any more, unless it lacks less.
+pub(super) async fn replace(context: &TaskContext, order: &Order, row: &Row, package: Best) -> Result<(), ReturnError> {
+    let before = row.mark().left;
+    let left = before.with(package);
+    let Some(told_of) = before.told_of.filter(|told_of| *told_of < package.fence) else { return Ok(()) };
+    // Asks the fence as well: a run that was held up past its lease takes away nothing that was promised.
+    row.change(|mark| mark.left = left).await.map_err(ReturnError::Checkpoint)?;
+    let best = left.best.map_or(package.fence, |best| best.fence);
+    clear(context, order, move |begun_by| begun_by < package.fence && begun_by != best).await?;
+    if told_of != best {
+        let actor = Actor::system();
+        let mut deed = context.begin(&actor).await.map_err(ReturnError::Checkpoint)?;
+        data_return::replaced(&mut deed, context.job());
+        deed.commit().await.map_err(ReturnError::Checkpoint)?;
     }
-    clear(context, order, move |begun_by| begun_by < fence).await?;
-    let actor = Actor::system();
-    let mut deed = context.begin(&actor).await.map_err(ReturnError::Checkpoint)?;
-    data_return::replaced(&mut deed, context.job());
-    deed.commit().await.map_err(ReturnError::Checkpoint)?;
     Ok(())
 }
 

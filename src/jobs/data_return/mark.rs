@@ -42,6 +42,13 @@ pub(super) struct Making {
 }
 
 impl Mark {
+    /// What the row says to this program. Of one that another version wrote and this one cannot read, what was promised
+    /// counts at least.
+    pub(super) fn of(context: &TaskContext) -> Self {
+        let promised = || context.checkpoint().map(|left| Self { left, ..Self::default() });
+        context.checkpoint().or_else(promised).unwrap_or_default()
+    }
+
     /// The same, with nothing begun.
     pub(super) fn anew(&self) -> Self {
         Self { left: self.left, begun: None, full: None }
@@ -105,7 +112,7 @@ impl CheckpointSink for Row {
 
     async fn save(&self, checkpoint: &Checkpoint) -> Result<()> {
         self.change(|mark| {
-            // Something went into it, so there is room.
+            // It goes on, so whatever has no room next has two weeks anew.
             mark.full = None;
             if let Some(making) = &mut mark.begun {
                 making.packed = Some(checkpoint.clone());

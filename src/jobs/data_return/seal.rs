@@ -36,7 +36,7 @@ pub(super) struct Sealed {
     /// What the record will say; the destination's mark is still missing.
     pub(super) record: PartRecord,
     /// The write of it, complete but not yet shown under its name.
-    pub(super) upload: JoinHandle<Result<Box<dyn Upload>, Fault>>,
+    pub(super) upload: Uploading,
     /// Inventory lines of what ends in it.
     pub(super) lines: Vec<u8>,
     /// Sums over these.
@@ -109,7 +109,7 @@ impl Sealing {
 pub(super) struct Part {
     record: PartRecord,
     age: StreamWriter<Outlet>,
-    upload: JoinHandle<Result<Box<dyn Upload>, Fault>>,
+    upload: Uploading,
     lines: Vec<u8>,
     tally: Tally,
     at: Position,
@@ -158,7 +158,7 @@ impl Part {
     /// `Destination`, `Interrupted`.
     pub(super) fn add(&mut self, frame: Frame, runtime: &Handle) -> Result<Vec<u8>> {
         if self.age.write_all(&frame.bytes).is_err() {
-            return Err(self.why(runtime));
+            return Err(why(&mut self.upload, runtime));
         }
         self.record.plain_bytes += frame.plain_len;
         self.lines.extend_from_slice(&frame.lines);
@@ -167,32 +167,26 @@ impl Part {
         Ok(frame.bytes)
     }
 
-    /// The upload takes no more: its own error says why.
-    fn why(&mut self, runtime: &Handle) -> ReturnError {
-        match runtime.block_on(&mut self.upload) {
-            Ok(Err(fault)) => ReturnError::Destination(fault),
-            Ok(Ok(_)) | Err(_) => ReturnError::Interrupted,
-        }
-    }
-
     /// Ends it; its upload is complete soon, and not shown yet.
     ///
     /// # Errors
     /// `Destination`, `Interrupted`.
     pub(super) fn close(self, runtime: &Handle) -> Result<Sealed> {
         let Self { mut record, age, mut upload, lines, tally, at } = self;
-        let outlet = match age.finish().and_then(Outlet::finish) {
-            Ok(outlet) => outlet,
-            Err(_closed) => {
-                return Err(match runtime.block_on(&mut upload) {
-                    Ok(Err(fault)) => ReturnError::Destination(fault),
-                    Ok(Ok(_)) | Err(_) => ReturnError::Interrupted,
-                });
-            }
-        };
+        let outlet = age.finish().and_then(Outlet::finish).map_err(|_closed| why(&mut upload, runtime))?;
         record.bytes = outlet.bytes;
         record.sha256 = hex::encode(outlet.hasher.finalize());
         Ok(Sealed { record, upload, lines, tally, at })
+    }
+}
+
+type Uploading = JoinHandle<Result<Box<dyn Upload>, Fault>>;
+
+/// The upload takes no more: its own error says why.
+fn why(upload: &mut Uploading, runtime: &Handle) -> ReturnError {
+    match runtime.block_on(upload) {
+        Ok(Err(fault)) => ReturnError::Destination(fault),
+        Ok(Ok(_)) | Err(_) => ReturnError::Interrupted,
     }
 }
 

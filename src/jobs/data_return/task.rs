@@ -17,14 +17,14 @@ use super::{
     bag::AGENT,
     begin::{begin, replace, roomy},
     condemn,
-    mark::{Mark, Row, enter, stop_with, watch},
+    mark::{Making, Mark, Row, enter, stop_with, watch},
     order::{About, PART_BYTES},
     pack, read_back,
     room::Full,
 };
 use crate::{
     app::{
-        data_return::{self, Args, Delivered, Summary, TargetDetails},
+        data_return::{self, Args, Best, Delivered, Left, Summary, TargetDetails},
         job::target::Report,
         log,
     },
@@ -76,7 +76,7 @@ impl Task for ReturnTask {
             step_all(context, &targets, TargetVerb::Verify, &Report::default()).await?;
             return done(context, &targets, &summary).await;
         }
-        let mut mark: Mark = context.checkpoint().unwrap_or_default();
+        let mut mark = Mark::of(context);
         if mark.is_told_of() && targets.iter().any(|target| !target.state.is_terminal()) {
             // Somebody ordered another try of what was PARTIAL: the sources are looked at again.
             mark = mark.anew();
@@ -153,8 +153,12 @@ async fn deliver(
         before = Some(package);
     };
     enter(context, None, files, Some(bytes));
-    replace(context, order, row.mark().left, begun.fence).await?;
+    replace(context, order, row, Best { fence: begun.fence, lacks: lacks(&package) }).await?;
     Ok(package)
+}
+
+fn lacks(package: &Package) -> u64 {
+    package.manifest.omissions.as_ref().map_or(0, |list| list.count)
 }
 
 fn details(target: &Target) -> Result<TargetDetails> {
@@ -200,12 +204,20 @@ async fn finish(
     done(context, targets, &delivered.summary).await
 }
 
-/// Step 6. The receipt is there. What was accepted although something is missing had failed before.
+/// Step 6. The receipt is there. Targets that had failed lacked something: it was accepted, or it came into the package
+/// when a part of it was made again.
 async fn done(context: &TaskContext, targets: &[Target], summary: &Summary) -> Result<Outcome> {
     let result = serde_json::to_value(summary).map_err(Error::internal)?;
     let report = Report { outcome: Some(result.clone()), ..Report::default() };
-    for target in targets.iter().filter(|target| summary.is_accepted() && target.state == TargetState::Failed) {
-        context.step(target.id, TargetVerb::Except, report.clone()).await?;
+    let verbs: &[TargetVerb] = if summary.is_accepted() {
+        &[TargetVerb::Except]
+    } else {
+        &[TargetVerb::Retry, TargetVerb::Start, TargetVerb::Verify, TargetVerb::Succeed]
+    };
+    for target in targets.iter().filter(|target| target.state == TargetState::Failed) {
+        for verb in verbs {
+            context.step(target.id, *verb, report.clone()).await?;
+        }
     }
     step_all(context, targets, TargetVerb::Succeed, &report).await?;
     Ok(Outcome::Done(Some(result)))
@@ -216,7 +228,13 @@ async fn done(context: &TaskContext, targets: &[Target], summary: &Summary) -> R
 async fn give_in(context: &TaskContext, row: &Row, targets: &[Target], summary: &Summary) -> Result<Outcome> {
     let error = incomplete(summary.incomplete_count);
     step_all(context, targets, TargetVerb::Fail, &Report { error: Some(error.clone()), ..Report::default() }).await?;
-    row.change(|mark| mark.left.told_of = mark.begun.as_ref().map(|making| making.fence)).await?;
+    row.change(|mark| {
+        if let Some(Making { fence, .. }) = mark.begun {
+            mark.left =
+                Left { told_of: Some(fence), ..mark.left.with(Best { fence, lacks: summary.incomplete_count }) };
+        }
+    })
+    .await?;
     Ok(Outcome::Partial(Some(serde_json::to_value(summary).map_err(Error::internal)?), error))
 }
 
@@ -255,7 +273,7 @@ fn summary(context: &TaskContext, order: &Order, package: &Package) -> Result<Su
         payload_bytes: contents.bytes,
         part_count: parts.len() as u64,
         package_bytes: package.bytes(),
-        incomplete_count: omissions.map_or(0, |list| list.count),
+        incomplete_count: lacks(package),
         omissions: omissions.map(|list| data_return::Omissions {
             object: list.object.name.clone(),
             digest: list.sha256.clone(),

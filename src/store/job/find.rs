@@ -17,7 +17,7 @@ use crate::{
         page::{Page, Window},
     },
     error::{Error, Result},
-    ids::{ClientId, HoldingId, JobId, JobPlanId, StepId},
+    ids::{ClientId, EngagementId, HoldingId, JobId, JobPlanId, StepId},
     store::{self, Sort, Tx},
 };
 
@@ -147,6 +147,21 @@ pub(crate) async fn of_plan(db: &impl ConnectionTrait, plan: JobPlanId) -> Resul
     let select = Entity::find().select_only().column(Column::Id).filter(Column::PlanId.eq(plan.uuid()));
     let id = select.order_by_asc(Column::CreatedAt).into_tuple::<uuid::Uuid>().one(db).await?;
     Ok(id.map(Into::into))
+}
+
+/// A job of the engagement that is not over, with its kind; any one of them.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn live_of_engagement(
+    db: &impl ConnectionTrait,
+    engagement: EngagementId,
+) -> Result<Option<(JobId, JobKind)>> {
+    let live = JobState::LIVE.iter().map(|state| state.as_str());
+    let select = Entity::find().filter(Column::EngagementId.eq(engagement.uuid())).filter(Column::State.is_in(live));
+    let found = select.select_only().columns([Column::Id, Column::Kind]).into_tuple::<(uuid::Uuid, String)>();
+    let Some((id, kind)) = found.one(db).await? else { return Ok(None) };
+    Ok(Some((id.into(), store::word("job", "kind", id, &kind)?)))
 }
 
 /// The newest job of `kind` that acts on `holding`, or acted and came to something.

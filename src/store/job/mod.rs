@@ -22,7 +22,10 @@ mod target;
 pub(crate) use self::{
     claim::{claim, has_due, reserve},
     enqueue::enqueue,
-    find::{count, count_each, latest_on, list, load_many, lock, of_clients, of_plan, of_steps, uncleared},
+    find::{
+        count, count_each, latest_on, list, live_of_engagement, load_many, lock, of_clients, of_plan, of_steps,
+        uncleared,
+    },
     health::{due, health},
     hint::{forget_hints, unhinted},
     lease::{Running, expired, hold, hold_expired, is_held, renew, save_checkpoint, save_progress, stalled},

@@ -33,7 +33,7 @@ pub(crate) async fn settle(
     let state = settlement.state().map_err(Error::internal)?;
     let sql = format!(
         "UPDATE job SET state = $3, run_at = {run_at}, hinted_at = NULL, worker = NULL, lease_until = NULL, \
-         attempt = attempt - $5, crash_count = $6, result = $7, error = $8, finished_at = $9, \
+         attempt = attempt - $5, crash_count = $6, result = COALESCE($7, result), error = $8, finished_at = $9, \
          progress = COALESCE($10, progress) \
          WHERE id = $1 AND fence = $2 AND state = '{running}'",
         run_at = dialect.after("$4"),
@@ -98,7 +98,8 @@ pub(crate) async fn request_cancel(tx: &Tx, id: JobId) -> Result<()> {
         .rows_affected())
 }
 
-/// Puts a job of state `from` in the queue again, due at once, with all its attempts. Its checkpoint stays.
+/// Puts a job of state `from` in the queue again, due at once, with all its attempts. Its checkpoint stays, and so does
+/// what it came to: that holds until it comes to something else.
 ///
 /// # Errors
 /// `Conflict` when another live job holds its unique key; those of the database.
@@ -106,7 +107,7 @@ pub(crate) async fn restart(tx: &Tx, id: JobId, from: JobState) -> Result<()> {
     let dialect = Dialect::of(tx.get_database_backend());
     let sql = format!(
         "UPDATE job SET state = '{queued}', run_at = {now}, hinted_at = {now}, worker = NULL, lease_until = NULL, \
-         attempt = 0, crash_count = 0, is_cancel_requested = FALSE, result = NULL, error = NULL, finished_at = NULL \
+         attempt = 0, crash_count = 0, is_cancel_requested = FALSE, error = NULL, finished_at = NULL \
          WHERE id = $1 AND state = $2",
         queued = JobState::Queued,
         now = dialect.now(),

@@ -179,6 +179,52 @@ on_both_stacks! {
         let after = site.job(&told["id"]).await;
         assert_eq!((&after["state"], &after["result"]), (&json!("SUCCEEDED"), &whole["result"]));
         assert_eq!(site.state_of(&site.holding).await, "REMOVED");
+        // A worker that died behind the receipt left a target that had failed before the package was whole.
+        let db = site.test.app.db().write().clone();
+        db.execute_unprepared("UPDATE job_target SET state = 'FAILED'").await.unwrap();
+        db.execute_unprepared("UPDATE job SET state = 'QUEUED', finished_at = NULL").await.unwrap();
+        assert_eq!(worked(&site, &told, "SUCCEEDED").await["targets"]["nodes"][0]["state"], "SUCCEEDED");
+    }
+
+    async fn nothing_is_accepted_for_an_offboarding_that_was_given_up(test) {
+        let mut site = Site::of(test).await;
+        let told = partial(&mut site).await;
+        let question = asked(&site, &site.holding, "accept-given-up").await;
+        assert_eq!(site.turn("engagementCancel").await["engagement"]["state"], "CANCELLED");
+        let refused = granted(&site, &question).await;
+        assert_eq!(refusal(&refused).0, "CONFLICT", "{refused}");
+        assert_eq!(site.job(&told["id"]).await["state"], "PARTIAL");
+        // Nor is anything returned by a job that was in the queue all the same.
+        let db = site.test.app.db().write().clone();
+        db.execute_unprepared("UPDATE job SET state = 'QUEUED', finished_at = NULL").await.unwrap();
+        let refused = worked(&site, &told, "FAILED").await;
+        assert_eq!((&refused["result"], &refused["certificate"]), (&told["result"], &Value::Null));
+        assert_eq!(site.state_of(&site.holding).await, "ACTIVE");
+    }
+
+    async fn a_package_stays_until_one_was_read_back_that_lacks_no_more(test) {
+        let mut site = Site::of(test).await;
+        let told = partial(&mut site).await;
+        let package = |job: &Value| format!("/{}.", job["result"]["package"].as_str().unwrap());
+        let lies = |site: &Site, job: &Value| site.lying("returns").iter().any(|name| name.contains(&package(job)));
+        let names = ["gone.txt", "lost.txt"];
+        names.iter().for_each(|name| site.write(name, "there when it is listed"));
+        let (folder, is_done) = (site.home.path().join("data/acme"), AtomicBool::new(false));
+        site.change_shelves(|shelves| {
+            shelves.own = super::meddled::meddled(&shelves.own, move |path| {
+                if path.file_name().ends_with(b".inventory.jsonl") && !is_done.swap(true, Ordering::SeqCst) {
+                    names.iter().for_each(|name| std::fs::remove_file(folder.join(name)).unwrap());
+                }
+                Ok(())
+            });
+        });
+        assert_eq!(site.retry(&told["id"], "worse-retry").await["userErrors"], json!([]));
+        let worse = worked(&site, &told, "PARTIAL").await;
+        assert_eq!(worse["result"]["incompleteCount"], "2");
+        assert!(lies(&site, &told) && lies(&site, &worse), "{:?}", site.lying("returns"));
+        assert_eq!(site.retry(&told["id"], "whole-retry").await["userErrors"], json!([]));
+        let whole = worked(&site, &told, "SUCCEEDED").await;
+        assert_eq!(site.lying("returns").iter().filter(|name| !name.contains(&package(&whole))).count(), 0);
     }
 
     async fn another_package_than_the_one_that_was_judged_is_accepted_by_nobody(test) {

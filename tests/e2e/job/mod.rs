@@ -136,6 +136,19 @@ impl Site {
         site
     }
 
+    /// Pauses or cancels the offboarding, as `field` says; gives the answer.
+    async fn turn(&self, field: &str) -> Value {
+        let document = "query($id: ID!) { engagement(id: $id) { revision } }";
+        let found = self.test.ask(&self.manager, document, json!({ "id": self.engagement })).await;
+        let name = format!("E{}", &field[1..]);
+        let document = format!(
+            "mutation($input: {name}Input!) {{ {field}(input: $input) {{ engagement {{ state }} \
+             userErrors {{ code path message remedy }} }} }}"
+        );
+        let input = json!({ "id": self.engagement, "expectedRevision": found["engagement"]["revision"], "reason": "So be it." });
+        sent(&self.test, &self.manager, &document, input).await
+    }
+
     /// Does `document` as the manager and wants it to be accepted.
     async fn done(&self, document: &str, input: Value) -> Value {
         let payload = sent(&self.test, &self.manager, document, input).await;

@@ -35,6 +35,18 @@ on_both_stacks! {
         assert_eq!(refusal(&refused).0, "CONFLICT");
     }
 
+    async fn an_engagement_is_neither_paused_nor_given_up_while_a_job_of_it_is_not_over(test) {
+        let site = Site::of(test).await;
+        let job = site.start("engaged").await;
+        for field in ["engagementPause", "engagementCancel"] {
+            let refused = site.turn(field).await;
+            assert_eq!(refusal(&refused).0, "CONFLICT", "{field}");
+            assert!(refused["userErrors"][0]["remedy"].as_str().unwrap().contains("jobCancel"), "{refused}");
+        }
+        site.done(CANCEL, json!({ "id": job["id"], "reason": "The client stays." })).await;
+        assert_eq!(site.turn("engagementCancel").await["engagement"]["state"], "CANCELLED");
+    }
+
     async fn jobs_are_found_by_what_is_asked_for(test) {
         let site = Site::of(test).await;
         let job = site.start("list-jobs").await;
