@@ -12,7 +12,12 @@
 //! To add a setting, add one line to the `settings!` call below; `docs/configuration.md` and
 //! `--help` follow from it (a test prints the command that renews the page).
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 mod auth;
 mod docs;
@@ -209,7 +214,8 @@ impl Config {
     /// The database's URL: the one given, or that of the embedded file.
     pub fn database_url(&self) -> Secret {
         self.database.url.clone().unwrap_or_else(|| {
-            Secret::new(format!("sqlite://{}?mode=rwc", self.server.data.join("gangway.sqlite").display()))
+            let file = self.server.data.join("gangway.sqlite");
+            Secret::new(format!("sqlite://{}?mode=rwc", in_url(&file)))
         })
     }
 
@@ -253,4 +259,13 @@ impl Config {
         origins.dedup();
         origins
     }
+}
+
+/// A path as a URL holds it, in which a space, `?` or `%` would mean something else.
+fn in_url(path: &Path) -> String {
+    let encoded = |byte: &u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => char::from(*byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    path.as_os_str().as_bytes().iter().map(encoded).collect()
 }

@@ -28,6 +28,13 @@ fn nothing_set_gives_the_embedded_defaults() {
 }
 
 #[test]
+fn the_data_folder_may_be_called_anything() {
+    let config = read([("GANGWAY_DATA", "/srv/it's 100% mine?")]).unwrap();
+    let expected = "sqlite:///srv/it%27s%20100%25%20mine%3F/gangway.sqlite?mode=rwc";
+    assert_eq!(config.database_url().expose(), expected);
+}
+
+#[test]
 fn every_default_lies_within_its_bounds_and_every_variable_is_its_own() {
     read([]).unwrap();
     let mut variables: Vec<_> = SETTINGS.iter().map(|setting| setting.variable).collect();
