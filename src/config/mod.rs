@@ -1,6 +1,6 @@
 //! Every setting: its type, default, bounds, variable and meaning, stated once.
 //!
-//! * This module is the **only reader of the environment**, but for the two variables of `gangway watch`, which is a
+//! * This module is the **only reader of the environment**, but for `GANGWAY_URL` of `gangway watch`, which is a
 //!   client. Everything else is handed what it needs.
 //! * A flag of the command line wins over a variable, a variable over the file, the file over the default.
 //! * A secret comes from a variable `X` or from the file that `X_FILE` names, never from the settings file.
@@ -20,6 +20,7 @@ use std::{
 };
 
 mod auth;
+mod client;
 mod docs;
 mod settings;
 mod source;
@@ -32,6 +33,7 @@ use settings::settings;
 use url::Url;
 
 pub use auth::{Algorithm, Issuer, IssuerKeys};
+pub use client::token;
 pub use docs::{help, markdown};
 pub use settings::Setting;
 pub use source::{Environment, Flags, Problem, Problems};
