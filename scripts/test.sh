@@ -5,10 +5,11 @@
 #   scripts/test.sh              everything
 #   scripts/test.sh --services CMD...   only what the tests need, then CMD (cargo test --test e2e access, say)
 #
-# What is missing is installed (distribution packages as root or by sudo, Python tools from PyPI into target/) or
-# started. Where DATABASE_URL or REDIS_URL names a server that answers, that one is used; otherwise a private one is
-# started on a free port and stopped at the end. A server that nobody named is never touched. The tests make and drop
-# databases of their own, so DATABASE_URL needs a role that may do that. Whatever cannot be had ends the run with a reason.
+# What is missing is installed (distribution packages as root or by sudo, Python tools from PyPI into target/, GraphiQL
+# from npm into console/) or started. The servers that DATABASE_URL and REDIS_URL name are used, and have to answer: a
+# private one in their place would end green and say nothing about them. Without these variables private ones are started
+# on free ports and stopped at the end. A server that nobody named is never touched. The tests make and drop databases of
+# their own, so DATABASE_URL needs a role that may do that. Whatever cannot be had ends the run with a reason.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -45,6 +46,8 @@ install_missing() {
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
     [ -n "$(postgres_bin)" ] || packages+=(postgresql)
     have redis-server || packages+=(redis-server)
+    have node || packages+=(nodejs)
+    have npm || packages+=(npm)
     [ ${#packages[@]} -gt 0 ] || return 0
     have apt-get || die "please install ${packages[*]} (this script knows apt-get only)"
     say "installing ${packages[*]}"
@@ -66,9 +69,19 @@ python_tools() {
     have bagit.py && have moto_server || die "bagit.py or moto_server is missing from $venv: remove that folder and try again"
 }
 
+# GraphiQL, kept in console/dist until what it is made of changes: a lock file that is newer brings other packages.
+console() {
+    local stamp=$root/console/dist/built-from wanted
+    wanted=$(cd "$root" && cat console/package-lock.json console/build.mjs console/src/* docs/examples/* | sha256sum)
+    [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || return 0
+    say "building GraphiQL"
+    "$root/scripts/console.sh" >"$target/console.log" 2>&1 || die "GraphiQL cannot be built: $(tail -n 5 "$target/console.log")"
+    echo "$wanted" >"$stamp"
+}
+
 # --- services ---------------------------------------------------------------------------------------
 
-answers() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
+answers() { timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>/dev/null; }
 
 free_port() {
     local port
@@ -79,13 +92,15 @@ free_port() {
     die "no free port found on 127.0.0.1"
 }
 
-# host and port of a URL, with a default port
+# Host and port of a URL, with a default port; nothing when it has none.
 address() {
-    python3 - "$1" "$2" <<'PYTHON'
-import sys, urllib.parse
-url = urllib.parse.urlsplit(sys.argv[1])
-print(url.hostname or "127.0.0.1", url.port or sys.argv[2])
-PYTHON
+    local at=${1#*://} form='^(\[[0-9A-Fa-f:.]+\]|[^]:[]*)(:([0-9]+))?$'
+    at=${at%%[/?#]*}
+    at=${at##*@}
+    [[ $at =~ $form ]] || return 0
+    local host=${BASH_REMATCH[1]} port=${BASH_REMATCH[3]:-$2}
+    host=${host//[\[\]]/}
+    echo "${host:-127.0.0.1} $port"
 }
 
 until_answers() {
@@ -156,25 +171,22 @@ start_redis() {
     say "Redis: private, $REDIS_URL"
 }
 
-# Whether the server that a URL names answers; says so when it does not.
-is_up() {
-    local host port
-    [ -n "$2" ] || return 1
-    read -r host port < <(address "$2" "$3")
-    if answers "$host" "$port"; then say "$4: at $host:$port, as $1 says"; return; fi
-    say "$4: $1 says $host:$port, where nothing answers"
-    return 1
+# Ends the run when the server that a variable names does not answer. A variable that is not set names none.
+has_to_answer() {
+    local host= port=
+    [ -n "$2" ] || return 0
+    read -r host port < <(address "$2" "$3") || true
+    [ -n "$port" ] || die "$1 is no URL with a host and a port"
+    answers "$host" "$port" || die "$1 says $host:$port, where nothing answers: start $4 there, or unset $1 for a private one"
+    say "$4: at $host:$port, as $1 says"
 }
 
 start_services() {
-    local postgres=start_postgres redis=start_redis
     trap cleanup EXIT
     trap 'exit 130' INT TERM
-    if is_up DATABASE_URL "${DATABASE_URL:-}" 5432 PostgreSQL; then postgres=; fi
-    if is_up REDIS_URL "${REDIS_URL:-}" 6379 Redis; then redis=; fi
-    if [ -n "$postgres$redis" ]; then choose_folder; fi
-    $postgres
-    $redis
+    if [ -z "${DATABASE_URL:-}" ] || [ -z "${REDIS_URL:-}" ]; then choose_folder; fi
+    [ -n "${DATABASE_URL:-}" ] || start_postgres
+    [ -n "${REDIS_URL:-}" ] || start_redis
 }
 
 # --- the run ----------------------------------------------------------------------------------------
@@ -186,9 +198,12 @@ step() {
     say "done in $((SECONDS - started)) s"
 }
 
+has_to_answer DATABASE_URL "${DATABASE_URL:-}" 5432 PostgreSQL
+has_to_answer REDIS_URL "${REDIS_URL:-}" 6379 Redis
 have cargo || die "cargo is missing: install Rust from https://rustup.rs"
 install_missing
 python_tools
+console
 if [ "${1:-}" = --services ]; then
     shift
     start_services

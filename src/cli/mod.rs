@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeSet,
+    env,
     io::{self, Write},
     process::ExitCode,
     sync::Arc,
@@ -38,6 +39,7 @@ pub mod local;
 mod seed;
 mod verify;
 mod watch;
+mod welcome;
 
 /// Runs a managed service provider's client onboarding and offboarding, and proves it.
 #[derive(Debug, Parser)]
@@ -53,8 +55,10 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Answers the API, and runs jobs too unless --worker=false. What `gangway` alone does.
+    #[command(after_long_help = config::help())]
     Serve(Serve),
     /// Runs jobs.
+    #[command(after_long_help = config::help())]
     Worker,
     /// Brings the database up to date.
     Migrate,
@@ -104,15 +108,24 @@ struct Token {
     data: Option<String>,
 }
 
+/// What the process ends with when its arguments are wrong: `EX_USAGE` of `sysexits.h`. The customary 2 is what
+/// `watch` says of a cancelled job.
+const USAGE: u8 = 64;
+
 /// Runs what the arguments ask for.
 pub fn main() -> ExitCode {
-    match run(Arguments::parse()) {
-        Ok(code) => code,
-        Err(error) => {
-            drop(writeln!(io::stderr().lock(), "gangway: {error:#}"));
-            ExitCode::FAILURE
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(said) => {
+            drop(said.print());
+            // Help and version are said in the same way, and nothing is wrong then.
+            return if said.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
-    }
+    };
+    run(arguments).unwrap_or_else(|error| {
+        drop(writeln!(io::stderr().lock(), "gangway: {error:#}"));
+        ExitCode::FAILURE
+    })
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -156,9 +169,12 @@ async fn run_server(config: Config) -> anyhow::Result<()> {
     let metrics = observe(&config)?;
     let listener = TcpListener::bind(config.server.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.server.listen))?;
-    welcome(&config)?;
+    let program = env::current_exe().unwrap_or_else(|_unknown| "gangway".into());
+    let welcome = welcome::text(&config, &program);
     let process = startup::assemble(config).await.map_err(explain)?;
     stop_on_signal(process.stop.clone())?;
+    // Only now is it true: what connects from here on is answered.
+    print(&welcome)?;
     process.serve(listener, metrics).await.map_err(explain)
 }
 
@@ -183,18 +199,6 @@ fn observe(config: &Config) -> anyhow::Result<Metrics> {
         tracing::warn!(warning, "a setting is not known");
     }
     Ok(Metrics::start()?)
-}
-
-/// What somebody who starts it for the first time needs to know.
-fn welcome(config: &Config) -> anyhow::Result<()> {
-    let url = config.public_url();
-    let mut text = format!("Gangway answers at {url}/graphql (health: {url}/healthz).\n");
-    if config.is_dev_issuer_on() {
-        let data = config.server.data.display();
-        let hint = "A token to try it with: gangway token --role ONBOARDING_MANAGER --data";
-        text = format!("{text}{hint} {data}\n");
-    }
-    print(&text)
 }
 
 fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
@@ -252,4 +256,23 @@ fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_help_of_whatever_runs_a_process_names_every_setting() {
+        for name in ["serve", "worker"] {
+            let mut command = Arguments::command();
+            let help = command.find_subcommand_mut(name).unwrap().render_long_help().to_string();
+            for setting in config::SETTINGS {
+                let line = format!("\n  {} [", setting.variable);
+                assert!(help.contains(&line) && help.contains(setting.doc), "{name}: {}", setting.variable);
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Every setting: its type, default, bounds, variable and meaning, stated once.
 //!
-//! * This module is the **only reader of the environment**, but for the two variables of `gangway watch`, which is a
+//! * This module is the **only reader of the environment**, but for `GANGWAY_URL` of `gangway watch`, which is a
 //!   client. Everything else is handed what it needs.
 //! * A flag of the command line wins over a variable, a variable over the file, the file over the default.
 //! * A secret comes from a variable `X` or from the file that `X_FILE` names, never from the settings file.
@@ -12,9 +12,15 @@
 //! To add a setting, add one line to the `settings!` call below; `docs/configuration.md` and
 //! `--help` follow from it (a test prints the command that renews the page).
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 mod auth;
+mod client;
 mod docs;
 mod settings;
 mod source;
@@ -27,6 +33,7 @@ use settings::settings;
 use url::Url;
 
 pub use auth::{Algorithm, Issuer, IssuerKeys};
+pub use client::token;
 pub use docs::{help, markdown};
 pub use settings::Setting;
 pub use source::{Environment, Flags, Problem, Problems};
@@ -209,7 +216,8 @@ impl Config {
     /// The database's URL: the one given, or that of the embedded file.
     pub fn database_url(&self) -> Secret {
         self.database.url.clone().unwrap_or_else(|| {
-            Secret::new(format!("sqlite://{}?mode=rwc", self.server.data.join("gangway.sqlite").display()))
+            let file = self.server.data.join("gangway.sqlite");
+            Secret::new(format!("sqlite://{}?mode=rwc", in_url(&file)))
         })
     }
 
@@ -253,4 +261,13 @@ impl Config {
         origins.dedup();
         origins
     }
+}
+
+/// A path as a URL holds it, in which a space, `?` or `%` would mean something else.
+fn in_url(path: &Path) -> String {
+    let encoded = |byte: &u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => char::from(*byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    path.as_os_str().as_bytes().iter().map(encoded).collect()
 }

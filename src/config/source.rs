@@ -7,7 +7,7 @@ use super::{Secret, Setting, Value};
 /// Names the settings file; `--config` does the same.
 const FILE_VARIABLE: &str = "GANGWAY_CONFIG";
 /// Read by the commands that call a server, not by the server.
-const CLIENT_VARIABLES: &[&str] = &["GANGWAY_URL", "GANGWAY_TOKEN"];
+const CLIENT_VARIABLES: &[&str] = &["GANGWAY_URL", "GANGWAY_TOKEN", "GANGWAY_TOKEN_FILE"];
 /// The keys of S3 stores, whose names are settings themselves.
 const STORE_PREFIX: &str = "GANGWAY_S3_";
 
@@ -80,13 +80,18 @@ pub(super) struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
+    /// The environment alone.
+    pub(super) fn of(environment: &'a Environment) -> Self {
+        Self { given: BTreeMap::new(), environment }
+    }
+
     pub(super) fn collect(
         flags: &Flags,
         environment: &'a Environment,
         settings: &[Setting],
         problems: &mut Vec<Problem>,
     ) -> Self {
-        let mut sources = Self { given: BTreeMap::new(), environment };
+        let mut sources = Self::of(environment);
         let file =
             flags.get(FILE_VARIABLE).or_else(|| environment.0.get(FILE_VARIABLE)).filter(|path| !path.is_empty());
         if let Some(path) = file {
@@ -135,7 +140,7 @@ impl<'a> Sources<'a> {
 
     /// A secret that must be there. `None` after adding to `problems`.
     pub(super) fn secret(&self, variable: &str, problems: &mut Vec<Problem>) -> Option<Secret> {
-        let mut alone = Self { given: BTreeMap::new(), environment: self.environment };
+        let mut alone = Self::of(self.environment);
         let before = problems.len();
         alone.take_variable(variable, true, problems);
         let secret = alone.given.remove(variable).map(Secret::new);

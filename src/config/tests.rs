@@ -28,6 +28,13 @@ fn nothing_set_gives_the_embedded_defaults() {
 }
 
 #[test]
+fn the_data_folder_may_be_called_anything() {
+    let config = read([("GANGWAY_DATA", "/srv/it's 100% mine?")]).unwrap();
+    let expected = "sqlite:///srv/it%27s%20100%25%20mine%3F/gangway.sqlite?mode=rwc";
+    assert_eq!(config.database_url().expose(), expected);
+}
+
+#[test]
 fn every_default_lies_within_its_bounds_and_every_variable_is_its_own() {
     read([]).unwrap();
     let mut variables: Vec<_> = SETTINGS.iter().map(|setting| setting.variable).collect();
@@ -93,8 +100,34 @@ fn everything_that_is_wrong_is_said_at_once() {
 
 #[test]
 fn an_empty_variable_counts_as_unset_and_an_unknown_one_is_mentioned() {
-    let config = read([("GANGWAY_LISTEN", ""), ("GANGWAY_LISTENS", "x"), ("GANGWAY_TOKEN", "t")]).unwrap();
+    let config = read([("GANGWAY_LISTEN", ""), ("GANGWAY_LISTENS", "x"), ("GANGWAY_TOKEN_FILE", "t")]).unwrap();
     assert_eq!(config.warnings, ["GANGWAY_LISTENS is set but is no setting of this version"]);
+}
+
+#[test]
+fn a_client_s_token_comes_from_a_variable_or_a_file_and_a_named_file_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name).display().to_string()
+    };
+    let (first, second, empty) = (file("first", "one\n"), file("second", "two"), file("empty", "\n"));
+    let told = |named: Option<&str>, environment: Environment| match token(named, &environment) {
+        Ok(token) => token.expose().to_owned(),
+        Err(problems) => problems.to_string(),
+    };
+    let variable = Environment::from([("GANGWAY_TOKEN", "three")]);
+    assert_eq!(told(None, variable.clone()), "three");
+    assert_eq!(told(None, Environment::from([("GANGWAY_TOKEN_FILE", second.as_str())])), "two");
+    assert_eq!(told(Some(&first), variable), "one");
+    for (named, expected) in [
+        (None, "GANGWAY_TOKEN must be set (or GANGWAY_TOKEN_FILE)"),
+        (Some(empty.as_str()), "GANGWAY_TOKEN is empty"),
+        (Some("/nowhere"), "GANGWAY_TOKEN_FILE cannot be read: /nowhere"),
+    ] {
+        let said = told(named, Environment::default());
+        assert!(said.contains(expected), "{said}");
+    }
 }
 
 #[test]

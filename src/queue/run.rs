@@ -72,6 +72,10 @@ impl Executor {
             match worker::finish(&self.app, lease, outcome.clone(), progress.as_ref()).await {
                 Ok(Some(state)) => {
                     tracing::info!(job.state = %state, "job ended");
+                    if let Outcome::Retry(error) | Outcome::RetryAfter(_, error) = &outcome {
+                        let labels = [("kind", kind.as_str().to_owned()), ("code", error.code.clone())];
+                        metrics::counter!("gangway_job_errors_total", &labels).increment(1);
+                    }
                     let labels = [("kind", kind.as_str()), ("state", state.as_str())];
                     return metrics::counter!("gangway_jobs_ended_total", &labels).increment(1);
                 }

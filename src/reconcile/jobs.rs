@@ -40,15 +40,6 @@ pub(super) async fn watch(app: &App) {
     said(worker::forget_workers(app, FORGOTTEN_AFTER).await, "workers that left");
 }
 
-/// Says how many jobs are due and how long the oldest has waited: what an alert is set on.
-pub(super) async fn measure(app: &App) {
-    let Ok((count, oldest)) = worker::due(app).await else { return };
-    #[expect(clippy::cast_precision_loss, reason = "a count of jobs")]
-    metrics::gauge!("gangway_jobs_due").set(count as f64);
-    let waited = oldest.map_or(0.0, |since| (app.now() - since).as_seconds_f64().max(0.0));
-    metrics::gauge!("gangway_jobs_oldest_due_seconds").set(waited);
-}
-
 /// What was found, or nothing: the next round looks again.
 fn said<T: Default>(found: Result<T>, what: &str) -> T {
     found.unwrap_or_else(|error| {

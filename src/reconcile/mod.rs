@@ -1,6 +1,6 @@
 //! Repair: compares what should be with what is, on a timer, without being told anything.
 //!
-//! Every process that runs jobs does it; any number may at a time, because each repair is a compare-and-set
+//! Every process that runs jobs does it (and every process at all measures); any number may at a time, because each repair is a compare-and-set
 //! that the second one finds done. Whatever else may be lost (a hint, a process, Redis) comes to light here
 //! within seconds.
 //!
@@ -11,6 +11,7 @@
 mod expiry;
 mod health;
 mod jobs;
+mod measure;
 mod returns;
 
 use std::time::Duration;
@@ -21,6 +22,8 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
+
+pub use self::measure::keep_measured;
 
 use self::health::Health;
 use crate::{app::App, queue::Queue};
@@ -55,7 +58,6 @@ async fn round(app: &App, queue: &Queue, is_well: bool) {
     }
     jobs::hint(app, queue).await;
     jobs::watch(app).await;
-    jobs::measure(app).await;
     expiry::end_due(app).await;
     queue.tidy().await;
 }

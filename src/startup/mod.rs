@@ -221,13 +221,15 @@ impl Process {
         Running { worker, repair }
     }
 
-    /// What every process does beside its work: seal and sign the log, carry hints, feed the followers, keep its
-    /// measurements small.
+    /// What every process does beside its work: seal and sign the log, carry hints, feed the followers, measure, and
+    /// keep its measurements small.
     fn background(&self, metrics: Metrics) -> Background {
         let sealer_stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let stop = self.stop.clone();
         tasks.spawn(async move { stop.run_until_cancelled(metrics.upkeep()).await.unwrap_or_default() });
+        let every = self.config.worker.reconcile_every;
+        tasks.spawn(reconcile::keep_measured(self.app.clone(), every, self.stop.clone()));
         let bell = self.bell.clone();
         let ring = move |size| bell.ring(size);
         tasks.spawn(app::log::keep_sealed(self.app.clone(), ring, sealer_stop.clone()));

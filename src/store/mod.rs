@@ -47,6 +47,7 @@ pub(crate) mod idempotency;
 pub(crate) mod job;
 pub(crate) mod log;
 mod page;
+mod pool;
 pub(crate) mod process;
 pub(crate) mod recipient_key;
 pub(crate) mod room;
@@ -60,6 +61,8 @@ pub(crate) mod worker;
 
 /// What a query runs on: a pool, or a transaction that has not ended.
 pub(crate) use sea_orm::ConnectionTrait as Reader;
+
+pub use pool::PoolUse;
 
 pub(crate) use page::{Sort, counted, counted_each, fetch, fetch_by, fetch_each, fetch_each_by};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, EntityTrait, Value};
+use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Value, sea_query::Expr};
 
 use crate::{
     domain::job::Presence,
@@ -47,6 +47,16 @@ pub(crate) async fn seen(db: &Db, presence: &Presence) -> Result<()> {
 pub(crate) async fn left(db: &Db, worker: WorkerId) -> Result<()> {
     entity::worker::Entity::delete_by_id(worker.uuid()).exec(db.write()).await?;
     Ok(())
+}
+
+/// How many workers were seen within `silence`.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn count(db: &Db, silence: Duration) -> Result<u64> {
+    let seen = format!("seen_at >= {}", Dialect::of(db.backend()).before("$1"));
+    let seen = Expr::cust_with_values(seen, [millis(silence)]);
+    Ok(entity::worker::Entity::find().filter(seen).count(db.read()).await?)
 }
 
 /// Forgets workers that have been silent for `silence`. Gives how many.

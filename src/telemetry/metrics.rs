@@ -10,6 +10,9 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 
 /// From a quarter of a millisecond to ten seconds, which is the longest a request may run by default.
 const SECONDS: &[f64] = &[0.000_25, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Jobs wait and run for milliseconds or for hours.
+const JOB_SECONDS: &[f64] =
+    &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 43_200.0, 86_400.0];
 /// Up to the largest cost a document may have.
 const COSTS: &[f64] = &[1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0];
 /// How often measurements are condensed when nobody collects them.
@@ -44,15 +47,40 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("gangway_subscriptions", Kind::Gauge, "Subscriptions open now, by transport."),
     ("gangway_subscription_resumes_total", Kind::Counter, "Event streams taken up again after a cursor."),
     ("gangway_sql_seconds", Kind::Histogram, "Time of one SQL statement."),
+    (
+        "gangway_database_connections",
+        Kind::Gauge,
+        "Connections to the database, by pool (all; read and write on SQLite) and state (busy, idle).",
+    ),
+    (
+        "gangway_job_wait_seconds",
+        Kind::Histogram,
+        "Time from when a job was due to when this process took it up, by kind.",
+    ),
     ("gangway_job_run_seconds", Kind::Histogram, "Time of one run of a job, by kind."),
     ("gangway_jobs_claimed_total", Kind::Counter, "Runs of jobs that this process began, by kind."),
     ("gangway_job_claims_in_vain_total", Kind::Counter, "Claims that found nothing to do."),
     ("gangway_jobs_ended_total", Kind::Counter, "Runs of jobs that ended, by kind and the state that followed."),
+    (
+        "gangway_job_errors_total",
+        Kind::Counter,
+        "Runs that ended with an error that may pass, by kind and the error's code. Another run follows, unless it was the \
+         last.",
+    ),
     ("gangway_jobs_fenced_total", Kind::Counter, "Runs whose job was taken away while they ran, by kind."),
     ("gangway_jobs_rescued_total", Kind::Counter, "Jobs that were taken from workers which gave no sign of life."),
     ("gangway_jobs_due", Kind::Gauge, "Jobs that are due and that no worker has taken up."),
     ("gangway_jobs_oldest_due_seconds", Kind::Gauge, "How long the oldest of them has been due."),
     ("gangway_jobs_stalled", Kind::Gauge, "Running jobs whose progress has not moved for long."),
+    ("gangway_workers", Kind::Gauge, "Workers that gave a sign of life within the last half minute."),
+    ("gangway_log_size", Kind::Gauge, "Events in the log: the position of the next one."),
+    ("gangway_log_signed_size", Kind::Gauge, "Events that the newest signed checkpoint covers."),
+    (
+        "gangway_log_verified_size",
+        Kind::Gauge,
+        "Events that held, counted from the first, when this process last verified the log (`logVerify`).",
+    ),
+    ("gangway_log_defects_total", Kind::Counter, "Verifications that found the log not to hold, by what was found."),
     ("gangway_hints_repeated_total", Kind::Counter, "Hints that were given again because nobody had followed them."),
     ("gangway_hint_worker_restarts_total", Kind::Counter, "How often the reader of hints had to be started again."),
 ];
@@ -80,6 +108,7 @@ impl Metrics {
         }
         let handle = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)?
+            .set_buckets_for_metric(Matcher::Prefix("gangway_job_".to_owned()), JOB_SECONDS)?
             .set_buckets_for_metric(Matcher::Suffix("_cost".to_owned()), COSTS)?
             .install_recorder()?;
         describe();
@@ -116,6 +145,43 @@ fn describe() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The table of `docs/metrics.md`.
+    fn markdown() -> String {
+        let kind = |kind| match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        let row = |(name, of, help): &(_, _, _)| format!("| `{name}` | {} | {help} |\n", kind(*of));
+        format!("| metric | kind | meaning |\n| --- | --- | --- |\n{}", METRICS.iter().map(row).collect::<String>())
+    }
+
+    /// Renew the page with `GANGWAY_RENEW_DOCS=1 cargo test --lib metrics::`.
+    #[test]
+    fn the_page_of_metrics_is_what_the_code_says() {
+        const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
+        let page = std::fs::read_to_string(PAGE).unwrap();
+        let (head, rest) = page.split_once("<!-- metrics -->\n").unwrap();
+        let (_, tail) = rest.split_once("<!-- end of metrics -->").unwrap();
+        let expected = format!("{head}<!-- metrics -->\n{}<!-- end of metrics -->{tail}", markdown());
+        if std::env::var_os("GANGWAY_RENEW_DOCS").is_some() {
+            std::fs::write(PAGE, &expected).unwrap();
+        }
+        assert!(
+            page == expected,
+            "docs/metrics.md is out of date; run GANGWAY_RENEW_DOCS=1 cargo test --lib metrics:: twice"
+        );
+    }
+
+    #[test]
+    fn what_a_page_of_alerts_asks_for_is_measured() {
+        let page = include_str!("../../docs/metrics.md");
+        let words = page.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        for word in words.filter(|word| word.starts_with("gangway_")) {
+            assert!(METRICS.iter().any(|(name, ..)| *name == word), "{word}");
+        }
+    }
 
     #[test]
     fn what_is_recorded_is_rendered_with_its_help_and_buckets() {

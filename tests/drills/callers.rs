@@ -98,7 +98,7 @@ async fn an_api_that_is_killed_between_the_commit_and_the_hint_loses_no_job() {
     let folder = site.handover().join(job.to_string());
     let bag = package::open(&package::parts(&folder), &key, site.home());
     package::assert_same(&bag, &site.source());
-    says_how_it_does(&worker).await;
+    says_how_it_does(stack, &worker).await;
 
     // A caller that got no answer asks again, whoever answers now.
     let successor = site.serve(&cluster.redis.url()).await;
@@ -106,6 +106,7 @@ async fn an_api_that_is_killed_between_the_commit_and_the_hint_loses_no_job() {
     assert_eq!((&again["job"]["id"], &again["replayed"]), (&json!(job.to_string()), &json!(true)));
     assert_eq!(stack.rows().await.len(), 1, "it was ordered once");
     log_verifies(stack, &successor, &stage.cast.person(Role::Compliance).token).await;
+    counts_the_workers(stack, &successor).await;
 }
 
 /// A list of hints in Redis.
@@ -126,7 +127,7 @@ async fn log_verifies(stack: &Stack, api: &Answering, token: &str) {
 }
 
 /// What those who run the service ask a worker.
-async fn says_how_it_does(worker: &Answering) {
+async fn says_how_it_does(stack: &Stack, worker: &Answering) {
     assert_eq!(worker.get("/healthz").await, (StatusCode::OK, "ok\n".to_owned()));
     let (status, ready) = worker.get("/readyz").await;
     let checks = json!({ "database": "ok", "migrations": "ok", "redis": "ok" });
@@ -138,10 +139,37 @@ async fn says_how_it_does(worker: &Answering) {
         r#"gangway_jobs_claimed_total{kind="DATA_RETURN"} 1"#,
         r#"gangway_jobs_ended_total{kind="DATA_RETURN",state="SUCCEEDED"} 1"#,
         r#"gangway_job_run_seconds_count{kind="DATA_RETURN"} 1"#,
-        "gangway_jobs_due 0",
+        r#"gangway_job_wait_seconds_count{kind="DATA_RETURN"} 1"#,
+        r#"gangway_job_wait_seconds_bucket{kind="DATA_RETURN",le="86400"} 1"#,
         "gangway_sql_seconds_count",
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }
+    let events = entity::event::Entity::find().count(stack.app.db().read()).await.unwrap();
+    let size = format!("gangway_log_size {events}");
+    measures(stack, worker, &["gangway_jobs_due 0", "gangway_workers 1", &size]).await;
+    let signed = metrics.lines().find_map(|line| line.strip_prefix("gangway_log_signed_size "));
+    assert!(signed.unwrap().parse::<u64>().unwrap() > 0, "the receipt needed a checkpoint");
+    for state in ["busy", "idle"] {
+        let line = format!(r#"gangway_database_connections{{pool="all",state="{state}"}} "#);
+        assert!(metrics.contains(&line), "{line} is not in\n{metrics}");
+    }
     assert_eq!(worker.get("/graphql").await.0, StatusCode::NOT_FOUND, "a worker answers no callers");
+}
+
+/// Waits until `process` has measured each of `lines` as it stands.
+async fn measures(stack: &Stack, process: &Answering, lines: &[&str]) {
+    let measured = async || {
+        let metrics = process.get("/metrics").await.1;
+        let is_missing = |line: &&&str| !metrics.lines().any(|said| said == **line);
+        let missing: Vec<_> = lines.iter().filter(is_missing).copied().map(str::to_owned).collect();
+        if missing.is_empty() { Ok(()) } else { Err((missing, metrics.clone())) }
+    };
+    stack.until("it is measured", REST, measured).await;
+}
+
+/// A process without a worker of its own says whether there are any, and what the verification of the log showed.
+async fn counts_the_workers(stack: &Stack, api: &Answering) {
+    let events = entity::event::Entity::find().count(stack.app.db().read()).await.unwrap();
+    measures(stack, api, &["gangway_workers 1", &format!("gangway_log_verified_size {events}")]).await;
 }

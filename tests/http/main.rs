@@ -2,6 +2,7 @@
 //! a whole process.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod console;
 mod documents;
 mod files;
 mod operations;

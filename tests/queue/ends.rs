@@ -1,6 +1,6 @@
 //! How jobs end.
 
-use gangway::domain::job::JobState;
+use gangway::{domain::job::JobState, telemetry::Metrics};
 use serde_json::Value;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 
 on_every_stack! {
     async fn every_outcome_leads_to_its_state(site) {
-        let stack = &site.stack;
+        let (stack, metrics) = (&site.stack, Metrics::start().unwrap());
         let order = async |end, max_attempts| {
             stack.order_one(&Args { end, ..Args::default() }, |new| new.max_attempts = max_attempts).await
         };
@@ -33,6 +33,10 @@ on_every_stack! {
         }
         stack.assert_consistent().await;
         working.end(LONG).await;
+        for code in ["LAB", "INTERNAL"] {
+            let line = format!(r#"gangway_job_errors_total{{kind="{}",code="{code}"}} "#, lab::KIND.as_str());
+            assert!(metrics.render().contains(&line), "{line} is not in\n{}", metrics.render());
+        }
     }
 
     async fn a_job_that_waits_comes_back_at_no_cost(site) {

@@ -19,7 +19,7 @@ use crate::{
 /// How far back "lately ended" goes.
 const THROUGHPUT_SPAN: TimeDelta = TimeDelta::hours(1);
 /// A worker says that it is there every few seconds; one that was silent for this long is not counted.
-const WORKER_SILENCE: Duration = Duration::from_secs(30);
+pub(super) const WORKER_SILENCE: Duration = Duration::from_secs(30);
 /// The most jobs a step shows.
 const PER_STEP: u32 = 20;
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{
     ending::{ended, proven},
     events,
+    read::WORKER_SILENCE,
 };
 use crate::{
     app::{App, Deed},
@@ -221,6 +222,14 @@ pub async fn due(app: &App) -> Result<(u64, Option<Instant>)> {
 /// Those of the database.
 pub async fn stalled(app: &App, silence: Duration) -> Result<Vec<JobId>> {
     store::job::stalled(app.db(), silence, RESCUES).await
+}
+
+/// How many workers live.
+///
+/// # Errors
+/// Those of the database.
+pub async fn alive(app: &App) -> Result<u64> {
+    store::worker::count(app.db(), WORKER_SILENCE).await
 }
 
 /// Forgets workers that left without a word `silence` ago.

@@ -106,6 +106,25 @@ pub async fn end(app: &App) -> Result<EventCursor> {
     Ok(EventCursor::end_of(store::log::size(app.db().read()).await?))
 }
 
+/// How far the log goes, and how much of it is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Events that have a position.
+    pub sealed: u64,
+    /// Those of them that the newest checkpoint covers.
+    pub signed: u64,
+}
+
+/// How far the log goes, for whoever measures.
+///
+/// # Errors
+/// Those of the database; `Inconsistent` when the newest checkpoint contradicts itself.
+pub async fn sizes(app: &App) -> Result<Sizes> {
+    let db = app.db().read();
+    let signed = store::log::last_checkpoint(db, 0).await?.map_or(0, |signed| signed.checkpoint.size);
+    Ok(Sizes { sealed: store::log::size(db).await?, signed })
+}
+
 /// Goes through the log from position `from` up to, and without, `to`, and names the first position that
 /// does not hold.
 ///
@@ -114,7 +133,20 @@ pub async fn end(app: &App) -> Result<EventCursor> {
 pub async fn verify(app: &App, actor: &Actor, from: Option<u64>, to: Option<u64>) -> Result<Verification> {
     actor.require(Permission::LogVerify)?;
     let keys = app.parts().log_keys.verifiers();
-    store::log::verify(app.db().read(), from.unwrap_or_default(), to, &keys).await
+    let verification = store::log::verify(app.db().read(), from.unwrap_or_default(), to, &keys).await?;
+    measure(&verification);
+    Ok(verification)
+}
+
+/// Says to those who run the service what a verification showed: they are not who asked for it.
+fn measure(verification: &Verification) {
+    if let Some(finding) = &verification.finding {
+        metrics::counter!("gangway_log_defects_total", "defect" => finding.defect.as_str()).increment(1);
+    }
+    if verification.from == 0 {
+        #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+        metrics::gauge!("gangway_log_verified_size").set(verification.held as f64);
+    }
 }
 
 /// An event and the proof that it is in the log.

@@ -16,6 +16,7 @@ use super::{
     api::{Api, stream::Subscription},
     life::{documents, text},
 };
+use crate::config::{self, Environment};
 
 pub(super) mod bars;
 mod board;
@@ -31,9 +32,10 @@ pub(super) struct Watch {
     /// The server.
     #[arg(long, env = "GANGWAY_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
     url: String,
-    /// Who watches: a token or an api key.
-    #[arg(long, env = "GANGWAY_TOKEN", hide_env_values = true, value_name = "TOKEN")]
-    token: Option<String>,
+    /// A file with the token or api key of whoever watches; without it `GANGWAY_TOKEN` says which. An argument would
+    /// show the token to everybody who lists processes.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<String>,
     /// Every job of this client; every job you may see when neither this nor --job is given.
     #[arg(long, value_name = "ID", conflicts_with = "job")]
     client: Option<String>,
@@ -69,7 +71,9 @@ pub(super) async fn run(watch: Watch) -> ExitCode {
 /// Shows every event, and gives back how the job stands when there is nothing more to see.
 async fn follow(watch: &Watch) -> anyhow::Result<String> {
     let api = Api::at(&watch.url)?;
-    let token = watch.token.as_deref().context("who watches? Give --token, or set GANGWAY_TOKEN")?;
+    let token = config::token(watch.token_file.as_deref(), &Environment::of_process());
+    let token = token.context("who watches? Give --token-file, or set GANGWAY_TOKEN")?;
+    let token = token.expose();
     let mut show = match (watch.json, stdout().is_terminal()) {
         (true, _) => Show::Json,
         (false, true) => Show::Board(Board::default()),

@@ -22,12 +22,14 @@ use gangway::{
     queue::{Background, Queue},
     store::{Db, Options},
 };
-use sea_orm::{ActiveValue::Set, ConnectionTrait, Database, EntityTrait, QueryFilter, QueryOrder, Statement};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{lab, process::Plan};
+
+pub(crate) use super::database::OwnDatabase;
 
 /// Connects and brings the schema up to date.
 pub(crate) async fn connect(url: &str) -> Db {
@@ -290,40 +292,5 @@ fn overseer() -> Actor {
         scope: ClientScope::system(),
         may_adhoc: false,
         expires_at: None,
-    }
-}
-
-/// A PostgreSQL database of its own on the tests' server, dropped with this value.
-pub(crate) struct OwnDatabase {
-    pub(crate) url: String,
-    name: String,
-}
-
-fn server() -> String {
-    std::env::var("DATABASE_URL").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
-}
-
-async fn administer(sql: &str) {
-    let admin = Database::connect(server()).await.expect("the tests need PostgreSQL at DATABASE_URL");
-    admin.execute_unprepared(sql).await.unwrap();
-}
-
-impl OwnDatabase {
-    pub(crate) async fn create() -> Self {
-        let name = format!("gangway_drill_{}", Uuid::now_v7().simple());
-        administer(&format!("CREATE DATABASE {name}")).await;
-        let server = server();
-        let (base, _) = server.rsplit_once('/').unwrap();
-        Self { url: format!("{base}/{name}"), name }
-    }
-}
-
-impl Drop for OwnDatabase {
-    fn drop(&mut self) {
-        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        let dropping = std::thread::spawn(move || {
-            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(administer(&sql));
-        });
-        dropping.join().ok();
     }
 }
