@@ -8,6 +8,7 @@ mod live;
 mod meddled;
 mod plan;
 mod returned;
+mod room;
 mod steer;
 mod stopped;
 
