@@ -34,3 +34,6 @@ mod stale;
 mod statements;
 mod step;
 mod work_queue;
+
+#[path = "../pipeline/support/moto.rs"]
+mod moto;
