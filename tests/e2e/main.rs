@@ -10,6 +10,7 @@ mod challenge;
 mod client;
 mod contact;
 mod decision;
+mod demo;
 mod engagement;
 mod evidence;
 mod exception;
