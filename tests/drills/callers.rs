@@ -115,7 +115,7 @@ fn queue(stack: &Stack, list: &str) -> String {
 }
 
 /// Every event stands in the log, and the log holds.
-async fn log_verifies(stack: &Stack, api: &Answering, token: &str) {
+pub(crate) async fn log_verifies(stack: &Stack, api: &Answering, token: &str) {
     let held = async || {
         let count = entity::event::Entity::find().count(stack.app.db().read()).await.unwrap().to_string();
         let log = api.api().ask(token, documents::LOG_VERIFY, json!({})).await.unwrap();

@@ -10,6 +10,7 @@ mod challenge;
 mod client;
 mod contact;
 mod decision;
+mod demo;
 mod engagement;
 mod evidence;
 mod exception;
@@ -34,3 +35,6 @@ mod stale;
 mod statements;
 mod step;
 mod work_queue;
+
+#[path = "../pipeline/support/moto.rs"]
+mod moto;

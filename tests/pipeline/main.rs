@@ -7,6 +7,7 @@ mod changes;
 mod damage;
 mod engine;
 mod local;
+mod memory;
 mod mend;
 mod omissions;
 mod resume;

@@ -1,15 +1,91 @@
 //! How jobs stop before their end.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
+use async_graphql::{Request, Variables};
+use gangway::{
+    auth::{Actor, ClientScope},
+    domain::role::Role,
+    graphql,
+    ids::{ActorId, JobId},
+};
 use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     LONG, on_every_stack,
-    support::lab::{self, Args},
+    support::{
+        lab::{self, Args},
+        process::LEASE,
+        stack::Stack,
+    },
 };
 
+/// Asks for `job` to be cancelled, as a caller of the API does; gives the payload.
+async fn cancel(stack: &Stack, job: JobId) -> Value {
+    let operator = Actor {
+        id: ActorId::User(Uuid::now_v7().into()),
+        name: "operator".to_owned(),
+        roles: BTreeSet::from([Role::Operator]),
+        scope: ClientScope::system(),
+        may_adhoc: false,
+        expires_at: None,
+    };
+    let document = "mutation($input: JobCancelInput!) { jobCancel(input: $input) {
+        job { state isCancelRequested } userErrors { code path message } } }";
+    let input = json!({ "input": { "id": job.to_string(), "reason": "It takes too long." } });
+    let request = Request::new(document).variables(Variables::from_json(input));
+    let schema = graphql::builder().finish();
+    let answer = schema.execute(graphql::request(request, &stack.app, operator)).await;
+    assert!(answer.errors.is_empty(), "{:?}", answer.errors);
+    answer.data.into_json().unwrap()["jobCancel"].take()
+}
+
 on_every_stack! {
+    async fn a_running_job_that_is_cancelled_stops_within_a_few_beats(site) {
+        let stack = &site.stack;
+        let job = stack.order_one(&Args { ms: 20_000, ..Args::default() }, |_| {}).await;
+        let working = site.work();
+        stack.runs(1).await;
+        let began = Instant::now();
+        let asked = cancel(stack, job).await;
+        assert_eq!(asked, json!({ "job": { "state": "RUNNING", "isCancelRequested": true }, "userErrors": [] }));
+        stack.until("the job is cancelled", LONG, async || {
+            let state = stack.row(job).await.state;
+            if state == "CANCELLED" { Ok(()) } else { Err(state) }
+        })
+        .await;
+        // Twelve beats of the heart, on a machine that does other things as well; the task itself takes 20 seconds.
+        assert!(began.elapsed() < LEASE * 2, "{:?}", began.elapsed());
+        assert_eq!(stack.story(job).await, ["job.queued", "job.started", "job.cancel_requested", "job.cancelled"]);
+        let noted: Vec<_> = lab::read(&stack.log()).into_iter().map(|noted| noted.what).collect();
+        assert_eq!(noted, ["START", "STOP"], "the task itself was told, and stopped");
+        assert_eq!(cancel(stack, job).await["userErrors"][0]["code"], "CONFLICT");
+        stack.assert_consistent().await;
+        working.end(LONG).await;
+    }
+
+    async fn a_job_that_is_asked_twice_to_stop_was_asked_once(site) {
+        let stack = &site.stack;
+        let job = stack.order_one(&Args { ms: 1_500, is_deaf: true, ..Args::default() }, |_| {}).await;
+        let working = site.work();
+        stack.runs(1).await;
+        for _ in 0..2 {
+            assert_eq!(cancel(stack, job).await["userErrors"], json!([]));
+        }
+        stack.all_over(LONG).await;
+        working.end(LONG).await;
+        // A task that has done everything before it saw the request has done it.
+        let row = stack.row(job).await;
+        assert_eq!((row.state.as_str(), row.is_cancel_requested), ("SUCCEEDED", true));
+        assert_eq!(stack.story(job).await, ["job.queued", "job.started", "job.cancel_requested", "job.succeeded"]);
+        stack.assert_consistent().await;
+    }
+
     async fn a_drain_waits_for_what_runs(site) {
         let stack = &site.stack;
         let job = stack.order_one(&Args { ms: 600, ..Args::default() }, |_| {}).await;

@@ -163,3 +163,19 @@ pub(super) async fn run(demo: Demo) -> anyhow::Result<()> {
     }
     local.end().await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::data_return::order::PART_BYTES;
+
+    #[test]
+    fn a_small_office_leaves_two_thousand_files_200_mb_and_one_that_fills_more_than_a_part() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = files::make(dir.path(), AMOUNT).unwrap();
+        assert!((2_000..2_050).contains(&made.files), "{made:?}");
+        assert!((190_000_000..=220_000_000).contains(&made.bytes), "{made:?}");
+        let largest = fs::metadata(dir.path().join("Archive/mailbox.bin")).unwrap().len();
+        assert!(largest == AMOUNT.largest && largest > 64 << 20 && largest > PART_BYTES, "{largest}");
+    }
+}

@@ -17,15 +17,26 @@ use crate::cli::{
 /// The width of what a line is about.
 const TOPIC: usize = 12;
 
+/// Makes the place where a bar is drawn.
+type Target = Box<dyn Fn() -> ProgressDrawTarget + Send + Sync>;
+
 /// The terminal.
 pub(super) struct Screen {
-    is_terminal: bool,
+    /// Where lines go.
+    out: Mutex<Box<dyn Write + Send>>,
+    /// Where bars go; none without a terminal.
+    target: Option<Target>,
     bar: Mutex<Option<(String, ProgressBar)>>,
 }
 
 impl Screen {
     pub(super) fn new() -> Self {
-        Self { is_terminal: stdout().is_terminal(), bar: Mutex::new(None) }
+        let target = stdout().is_terminal().then(|| Box::new(ProgressDrawTarget::stdout) as Target);
+        Self::on(stdout(), target)
+    }
+
+    fn on(out: impl Write + Send + 'static, target: Option<Target>) -> Self {
+        Self { out: Mutex::new(Box::new(out)), target, bar: Mutex::new(None) }
     }
 
     /// A heading between lines.
@@ -41,7 +52,7 @@ impl Screen {
     }
 
     fn print(&self, text: &str) {
-        let write = || drop(writeln!(stdout().lock(), "{text}"));
+        let write = || drop(writeln!(self.out.lock().unwrap_or_else(PoisonError::into_inner), "{text}"));
         match self.bar.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             Some((_, bar)) => bar.suspend(write),
             None => write(),
@@ -50,15 +61,13 @@ impl Screen {
 
     /// The bar called `name`; another one makes room for it.
     fn with_bar(&self, name: &str, style: impl FnOnce() -> ProgressStyle, change: impl FnOnce(&ProgressBar)) {
-        if !self.is_terminal {
-            return;
-        }
+        let Some(target) = &self.target else { return };
         let mut shown = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         if shown.as_ref().is_none_or(|(other, _)| other != name) {
             if let Some((_, bar)) = shown.take() {
                 bar.finish_and_clear();
             }
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
+            let bar = ProgressBar::with_draw_target(None, target());
             bar.set_style(style());
             bar.set_prefix(format!("  {name:<TOPIC$}"));
             *shown = Some((name.to_owned(), bar));
@@ -94,5 +103,82 @@ impl Listener for Screen {
             self.clear();
             self.line("data return", &format!("{}: {}", text(&job["state"]), bars::sentence(&job["progress"])));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use indicatif::{InMemoryTerm, TermLike};
+    use serde_json::json;
+
+    use super::*;
+
+    /// Lines go to the terminal that the bars are drawn on.
+    struct Typed(InMemoryTerm);
+
+    impl Write for Typed {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+            self.0.write_str(&text.replace('\n', "\r\n"))?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn on_a_terminal() -> (InMemoryTerm, Screen) {
+        let term = InMemoryTerm::new(10, 100);
+        let drawn = term.clone();
+        let target = move || ProgressDrawTarget::term_like(Box::new(drawn.clone()));
+        (term.clone(), Screen::on(Typed(term), Some(Box::new(target))))
+    }
+
+    fn told(state: &str, bytes_done: &str, done: &str) -> Value {
+        let progress =
+            json!({ "unit": "FILES", "done": done, "total": "8", "bytesDone": bytes_done, "bytesTotal": "200" });
+        json!({ "job": { "state": state, "progress": progress } })
+    }
+
+    #[test]
+    fn a_bar_moves_below_the_lines_and_is_gone_when_the_run_was_walked() {
+        let (term, screen) = on_a_terminal();
+        screen.line("server", "stands");
+        screen.step("ONBOARDING", 3, 15, "Discovery");
+        screen.line("key", "is proven");
+        screen.step("ONBOARDING", 4, 15, "Report");
+        let shown = term.contents();
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!(lines[..2], ["  server      stands", "  key         is proven"], "{shown}");
+        assert!(lines[2].starts_with("  onboarding  ━") && lines[2].ends_with(" 4/15 Report"), "{shown}");
+        screen.walked("ONBOARDING");
+        assert_eq!(term.contents(), "  server      stands\n  key         is proven");
+    }
+
+    #[test]
+    fn a_return_is_a_bar_while_it_runs_and_a_line_when_it_is_over() {
+        let (term, screen) = on_a_terminal();
+        screen.step("OFFBOARDING", 3, 13, "Return of data");
+        screen.job(&told("RUNNING", "100", "4"));
+        let shown = term.contents();
+        assert_eq!(shown.lines().count(), 1, "one bar makes room for the other: {shown}");
+        assert!(shown.starts_with("  data return ━"), "{shown}");
+        assert!(shown.ends_with("  50% running 100 B of 200 B, 4 of 8 files"), "{shown}");
+        screen.job(&told("SUCCEEDED", "200", "8"));
+        assert_eq!(term.contents(), "  data return SUCCEEDED: 200 B of 200 B, 8 of 8 files");
+    }
+
+    #[test]
+    fn without_a_terminal_there_are_lines_only() {
+        let term = InMemoryTerm::new(10, 100);
+        let screen = Screen::on(Typed(term.clone()), None);
+        screen.step("OFFBOARDING", 3, 13, "Return of data");
+        screen.job(&told("RUNNING", "100", "4"));
+        assert_eq!(term.contents(), "");
+        screen.job(&told("PARTIAL", "200", "7"));
+        assert_eq!(term.contents(), "  data return PARTIAL: 200 B of 200 B, 7 of 8 files");
     }
 }

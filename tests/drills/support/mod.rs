@@ -1,6 +1,7 @@
 //! A deployment to break: a database, hints, worker processes that can be killed, and what has to be true in
 //! the end whatever was done to it.
 
+pub(crate) mod data;
 pub(crate) mod database;
 pub(crate) mod lab;
 pub(crate) mod package;

@@ -2,6 +2,7 @@
 //! lives with them through the public API.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
@@ -10,12 +11,16 @@ use std::{
 
 use chrono_tz::Tz;
 use gangway::{
-    auth::{Secret, development::DevelopmentIssuer},
+    auth::{
+        Secret,
+        development::{DevelopmentIssuer, TokenOrder},
+    },
     cli::{
         api::Api,
         life::{Cast, HandOver, Scene, Stage, ledger},
     },
     clock::System,
+    domain::role::Role,
 };
 use reqwest::StatusCode;
 use tempfile::TempDir;
@@ -60,6 +65,12 @@ impl Site {
             ("GANGWAY_RECONCILE_EVERY", "300ms".to_owned()),
         ];
         Self { home, settings }
+    }
+
+    /// The same with one setting more, or with another value of one.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.settings.push((name, value.into()));
+        self
     }
 
     /// `gangway serve --worker=false`, with its Redis at `redis`.
@@ -118,6 +129,12 @@ impl Site {
 /// Whoever signs the tokens of every site.
 pub(crate) fn issuer() -> DevelopmentIssuer {
     DevelopmentIssuer::new(Secret::new(DEV_SECRET.into()).unwrap(), Arc::new(System))
+}
+
+/// A token for somebody who acts as `role`.
+pub(crate) fn token(role: Role) -> String {
+    let (roles, ttl) = (BTreeSet::from([role]), Duration::from_mins(10));
+    issuer().issue(&TokenOrder { roles, client: None, ttl, subject: None, name: None }).unwrap()
 }
 
 /// The people of the provider, signed in.

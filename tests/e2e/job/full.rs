@@ -87,7 +87,7 @@ fn make_small(site: &mut Site, bytes: u64) -> Arc<AtomicU64> {
 const ROOM: u64 = 2_000;
 
 /// The job's pause is over.
-async fn look_now(site: &Site) {
+pub(super) async fn look_now(site: &Site) {
     let db = site.test.app.db().write().clone();
     db.execute_unprepared("UPDATE job SET run_at = created_at WHERE state = 'WAITING'").await.unwrap();
 }

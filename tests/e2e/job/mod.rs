@@ -1,6 +1,7 @@
 //! Jobs through GraphQL, on the example of a data return: real files, a real worker, a real package.
 
 mod accepted;
+mod bucket;
 mod clearing;
 mod faults;
 mod full;
@@ -8,7 +9,9 @@ mod live;
 mod meddled;
 mod plan;
 mod returned;
+mod room;
 mod steer;
+mod stopped;
 
 use std::{
     collections::BTreeMap,
@@ -48,6 +51,7 @@ use uuid::Uuid;
 
 use crate::support::{
     TestApp,
+    flow::merge,
     make::{self, sent},
     run::colleague,
 };
@@ -159,7 +163,7 @@ impl Site {
     async fn sign_and_terminate(&self) {
         let record = "mutation($input: AgreementRecordInput!) {
             agreementRecord(input: $input) { agreement { id revision } userErrors { message path } } }";
-        let terms = json!({ "destination": "The client's bucket", "formats": ["BAGIT_TAR_ZSTD"] });
+        let terms = json!({ "destination": "The client's bucket", "formats": ["BAGIT_TAR", "BAGIT_TAR_ZSTD"] });
         let details = json!({ "serviceAgreement": { "dataReturn": terms, "noticeDays": 0 } });
         let input = json!({ "clientId": self.client, "title": "Service agreement", "details": details,
             "idempotencyKey": "agreement-1" });
@@ -303,12 +307,22 @@ impl Site {
     }
 
     pub(crate) async fn plan(&self) -> Value {
-        let input = json!({ "kind": "DATA_RETURN", "engagementId": self.engagement, "options": Self::options() });
+        self.plan_as(json!({ "options": Self::options() })).await
+    }
+
+    /// Plans a return with `more` than what every plan says.
+    async fn plan_as(&self, more: Value) -> Value {
+        let mut input = json!({ "kind": "DATA_RETURN", "engagementId": self.engagement });
+        merge(&mut input, more);
         self.done(PLAN, input).await["plan"].clone()
     }
 
     pub(crate) async fn start(&self, key: &str) -> Value {
         let plan = self.plan().await;
+        self.start_plan(&plan, key).await
+    }
+
+    async fn start_plan(&self, plan: &Value, key: &str) -> Value {
         let input = json!({ "planId": plan["id"], "planHash": plan["planHash"], "reason": "The client wants it.",
             "idempotencyKey": key });
         self.done(START, input).await["job"].clone()
