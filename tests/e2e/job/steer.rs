@@ -37,7 +37,7 @@ on_both_stacks! {
 
     async fn an_engagement_is_neither_paused_nor_given_up_while_a_job_of_it_is_not_over(test) {
         let site = Site::of(test).await;
-        let job = site.start("engaged").await;
+        let job = site.start("engaged-job").await;
         for field in ["engagementPause", "engagementCancel"] {
             let refused = site.turn(field).await;
             assert_eq!(refusal(&refused).0, "CONFLICT", "{field}");
