@@ -35,12 +35,14 @@ use uuid::Uuid;
 
 pub(crate) mod aftermath;
 pub(crate) mod database;
+pub(crate) mod deeds;
 pub(crate) mod flow;
 pub(crate) mod make;
 pub(crate) mod run;
 pub(crate) mod tables;
 
 use database::TestDatabase;
+use deeds::Deeds;
 
 /// Declares tests that run once on each stack, and are looked over when they are done.
 macro_rules! on_both_stacks {
@@ -82,6 +84,8 @@ pub(crate) struct TestApp {
     pub(crate) queue: Queue,
     _hints: Background,
     is_forged: Arc<AtomicBool>,
+    /// What mutations left in the log, for the test that wants to know.
+    pub(crate) deeds: Deeds,
     database: Arc<TestDatabase>,
 }
 
@@ -162,6 +166,7 @@ impl TestApp {
             queue,
             _hints: hints,
             is_forged: Arc::default(),
+            deeds: Deeds::default(),
             database,
         }
     }
@@ -199,7 +204,10 @@ impl TestApp {
     /// What the schema answers `actor`.
     pub(crate) async fn answer(&self, actor: &Actor, document: &str, variables: Value) -> Response {
         let request = Request::new(document).variables(Variables::from_json(variables));
-        self.schema.execute(graphql::request(request, &self.app, actor.clone())).await
+        let before = self.deeds.before(&self.app).await;
+        let answer = self.schema.execute(graphql::request(request, &self.app, actor.clone())).await;
+        self.deeds.after(&self.app, before, &answer).await;
+        answer
     }
 
     /// The data of an answer that has no top-level error.
