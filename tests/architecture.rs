@@ -69,6 +69,10 @@ const HOMES: &[(&str, &[&str])] = &[
 
 /// A file stops being read as a whole somewhere before this many lines.
 const LINES_MAX: usize = 600;
+/// A file of more lines than this says in its own words why it is [`LONG`].
+const LINES_SOON: usize = 400;
+/// What the reason begins with.
+const LONG: &str = "//! Long because ";
 
 struct Source {
     path: PathBuf,
@@ -239,6 +243,17 @@ fn no_file_grows_past_what_can_be_read() {
     let long = sources().into_iter().filter(|source| source.text.lines().count() > LINES_MAX);
     let long: Vec<_> = long.map(|source| source.path.display().to_string()).collect();
     assert!(long.is_empty(), "longer than {LINES_MAX} lines: {long:?}");
+}
+
+/// Tests alone may be long without a reason: their files grow by the case.
+#[test]
+fn a_long_file_says_why() {
+    let silent = sources().into_iter().filter(|source| {
+        let is_tests = source.path.ends_with("tests.rs");
+        !is_tests && source.text.lines().count() > LINES_SOON && !source.text.contains(LONG)
+    });
+    let silent: Vec<_> = silent.map(|source| source.path.display().to_string()).collect();
+    assert!(silent.is_empty(), "longer than {LINES_SOON} lines without a line `{LONG}…`: {silent:?}");
 }
 
 #[test]

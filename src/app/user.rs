@@ -17,7 +17,7 @@ use crate::{
         page::{Page, Window},
         user::{Profile, Subject, User, UserFilter},
     },
-    error::{Conflict, Error, Result, at},
+    error::{Conflict, Error, Result, Violation, at},
     ids::{ActorId, UserId},
     store,
 };
@@ -38,8 +38,8 @@ pub struct Upsert {
 /// Enters a person, or changes one.
 ///
 /// # Errors
-/// `Forbidden`; `Violation` on roles that do not go together; `NotFound` on `clientId`; `Conflict` when the person
-/// changed since it was read, or would shut itself out.
+/// `Forbidden`; `Violation` on roles that do not go together and on the revision of nobody; `NotFound` on `clientId`;
+/// `Conflict` when the person changed since it was read, or would shut itself out.
 pub async fn upsert(app: &App, actor: &Actor, input: Upsert, once: Once) -> Result<Done<User>> {
     actor.require(Permission::UserUpsert)?;
     require_everywhere(actor)?;
@@ -53,6 +53,10 @@ pub async fn upsert(app: &App, actor: &Actor, input: Upsert, once: Once) -> Resu
     }
     let found = store::user::lock_by_subject(deed.tx(), &actor.scope, input.subject.as_str()).await?;
     let user = match found {
+        None if input.expected_revision.is_some() => {
+            let absent = Violation::new("expectedRevision", "Nobody is entered under this name, so nothing was read.");
+            return Err(absent.remedy("Leave it out to enter the person, or mend `subject`.").into());
+        }
         None => enter(&mut deed, input.subject.as_str(), input.profile, input.is_active).await?,
         Some(user) => {
             expect_revision(user.id, input.expected_revision.unwrap_or_default(), user.revision)?;

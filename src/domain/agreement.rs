@@ -4,6 +4,8 @@
 //!
 //! Invariants: what is signed is not edited; a termination notice is an agreement too, because it
 //! changes what was agreed. To add a kind, add a word, a variant of the details and its check.
+//!
+//! Long because each kind stands beside its bounds: whoever changes one sees the other.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -286,6 +288,9 @@ const LIST_MAX: usize = 200;
 /// A year, in minutes: the longest promise that still is one.
 const YEAR_MINUTES: u32 = 366 * 24 * 60;
 
+/// More pieces than any line of a statement of work delivers: catches a number in the wrong field.
+const QUANTITY_MAX: u32 = 1_000_000;
+
 impl AgreementDetails {
     /// Which paper it is.
     pub const fn kind(&self) -> AgreementKind {
@@ -376,6 +381,10 @@ impl Sow {
             Prose::parse(&line.text)?;
             if line.quantity == 0 {
                 return Err(Invalid::new(format!("Line {} delivers nothing.", line.key)).remedy("Leave it out."));
+            }
+            if line.quantity > QUANTITY_MAX {
+                return Err(Invalid::new(format!("Line {} delivers more than {QUANTITY_MAX}.", line.key))
+                    .remedy("Give how many pieces are delivered."));
             }
             if self.lines[..index].iter().any(|earlier| earlier.key == line.key) {
                 return Err(Invalid::new(format!("The line {} stands here twice.", line.key)));

@@ -14,6 +14,8 @@
 //!
 //! To add a kind, add one line to [`EventKind`]: noun, dot, participle. A word that was ever released is
 //! never changed or reused.
+//!
+//! Long because of the one closed list of everything that can happen, a line and its meaning each.
 
 use std::{fmt, str::FromStr};
 

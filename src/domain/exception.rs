@@ -5,6 +5,8 @@
 //!
 //! Which deviation clears what is decided in [`crate::domain::gate`].
 //!
+//! Long because its sets of words, its state machine and their full tables of tests stand together.
+//!
 //! # Source
 //! Policy section 5.2 (justification, designated management); T-ONB-010, section "Exceptions".
 
@@ -358,7 +360,8 @@ fn check_risks(risks: &[Risk]) -> Result<(), Invalid> {
     let is_currency = |code: &str| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
     for penalty in risks.iter().filter_map(|risk| risk.penalty.as_ref()) {
         if penalty.amount_minor == 0 || i64::try_from(penalty.amount_minor).is_err() {
-            return Err(Invalid::new("A penalty is at least one smallest unit of its currency."));
+            return Err(Invalid::new("A penalty is at least one smallest unit of its currency.")
+                .remedy("Leave the penalty out where there is none."));
         }
         if !is_currency(&penalty.currency) {
             return Err(Invalid::new("This is not a currency.").remedy("Give its ISO 4217 code, such as `USD`."));

@@ -264,6 +264,9 @@ pub struct NoteFact {
 /// More people than any client of a provider has: catches a number in the wrong field.
 const USERS_MAX: u32 = 10_000_000;
 
+/// A recovery objective of more than a year, in minutes, is none: catches seconds given as minutes.
+const OBJECTIVE_MAX_MINUTES: u32 = 366 * 24 * 60;
+
 impl FactDetails {
     /// What it is about.
     pub const fn kind(&self) -> FactKind {
@@ -285,10 +288,18 @@ impl FactDetails {
         match self {
             Self::Device(device) => all_names([&device.hostname, &device.serial, &device.os, &device.site]),
             Self::UserBase(users) if users.user_count > USERS_MAX => {
-                Err(Invalid::new(format!("A user base has at most {USERS_MAX} people.")))
+                Err(Invalid::new(format!("A user base has at most {USERS_MAX} people."))
+                    .remedy("Count those who work with what is looked after."))
             }
             Self::UserBase(users) => all_names([&users.location]),
-            Self::Application(application) => all_names([&application.owner]),
+            Self::Application(application) => {
+                let objectives = [application.rpo_minutes, application.rto_minutes];
+                if objectives.into_iter().flatten().any(|minutes| minutes > OBJECTIVE_MAX_MINUTES) {
+                    return Err(Invalid::new(format!("An objective is at most {OBJECTIVE_MAX_MINUTES} minutes."))
+                        .remedy("Give minutes up to a year, or leave it out."));
+                }
+                all_names([&application.owner])
+            }
             Self::Vendor(vendor) => {
                 Name::parse(&vendor.service)?;
                 all_names([&vendor.contact, &vendor.account_ref])

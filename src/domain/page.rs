@@ -79,6 +79,9 @@ impl<T> Page<T> {
     }
 
     /// The same page of something else, unless one row refuses.
+    ///
+    /// # Errors
+    /// What `f` says of the first row that refuses.
     pub fn try_map<U, E>(self, f: impl FnMut(T) -> Result<U, E>) -> Result<Page<U>, E> {
         let items = self.items.into_iter().map(f).collect::<Result<_, E>>()?;
         Ok(Page { items, has_next: self.has_next, has_previous: self.has_previous, stopped_at: self.stopped_at })

@@ -7,6 +7,9 @@ use chrono::{Datelike, NaiveDate, SecondsFormat, Utc};
 
 use crate::clock::{Instant, to_millis};
 
+/// The years that people plan and remember; a slip of the keyboard lies outside.
+const YEARS: Range<i32> = 1970..2200;
+
 /// An instant in UTC with milliseconds, as RFC 3339 writes it: `2026-11-22T18:37:00.000Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime(pub Instant);
@@ -17,8 +20,12 @@ impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
         let parsed = chrono::DateTime::parse_from_rfc3339(text)
-            .map_err(|_error| InputValueError::custom("an instant looks like 2026-11-22T18:37:00.000Z"))?;
-        Ok(Self(to_millis(parsed.with_timezone(&Utc))))
+            .map_err(|_error| InputValueError::custom("an instant looks like 2026-11-22T18:37:00.000Z"))?
+            .with_timezone(&Utc);
+        if !YEARS.contains(&parsed.year()) {
+            return Err(InputValueError::custom("an instant lies between 1970 and 2199"));
+        }
+        Ok(Self(to_millis(parsed)))
     }
 
     /// Judged with the document, so that the error names the argument.
@@ -36,9 +43,6 @@ impl From<Instant> for DateTime {
         Self(instant)
     }
 }
-
-/// The years that people plan and remember; a slip of the keyboard lies outside.
-const YEARS: Range<i32> = 1970..2200;
 
 /// A day without a time or zone: `2026-11-22`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +142,11 @@ impl ScalarType for JsonObject {
             Ok(serde_json::Value::Object(map)) => Ok(Self(map)),
             _ => Err(InputValueError::custom("expected an object")),
         }
+    }
+
+    /// Judged with the document, so that the error names the argument.
+    fn is_valid(value: &Value) -> bool {
+        matches!(value, Value::Object(_))
     }
 
     fn to_value(&self) -> Value {

@@ -275,12 +275,15 @@ on_both_stacks! {
         let client = flow::prospect(&app, &house, "acme").await;
         flow::notice(&app, &house, &client, "2026-04-30").await;
         let run = walked(&app, &house, &client, "T-OFF-700").await;
-        let before = "query($id: ID!) { client(id: $id) { finalServiceOn agreements { state } } }";
+        let before = "query($id: ID!) { client(id: $id) { finalServiceOn agreements { id state } } }";
         assert_eq!(app.ask(&house.account, before, json!({ "id": client })).await["client"]["finalServiceOn"], "2026-04-30");
         concluded(&app, &house, &run).await;
         let after = app.ask(&house.account, before, json!({ "id": client })).await["client"].take();
         assert_eq!(after["finalServiceOn"], Value::Null);
         assert!(after["agreements"].as_array().unwrap().iter().all(|agreement| agreement["state"] == "ENDED"), "{after}");
+        for agreement in after["agreements"].as_array().unwrap() {
+            assert_eq!(run::events(&app, agreement["id"].as_str().unwrap()).await.last().unwrap(), "agreement.ended");
+        }
         for (number, missing) in [(OFFBOARDING, "NOTICE_MISSING"), (ONBOARDING, "AGREEMENTS_UNSIGNED")] {
             let refused = sent(&app, &house.account, START, begin(&app, &client, number)).await;
             assert!(blocked(&refused).iter().any(|code| code == missing), "{refused}");

@@ -9,6 +9,7 @@ mod bad_input;
 mod challenge;
 mod client;
 mod contact;
+mod coverage;
 mod decision;
 mod demo;
 mod engagement;

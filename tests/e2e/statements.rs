@@ -82,7 +82,7 @@ async fn fewest(app: &TestApp, actor: &Actor, document: &str) -> u64 {
     fewest
 }
 
-/// The page takes no statement more for many rows than for few. It has several tries, each with more patience, because
+/// The page takes no statement more for many rows than for few; the one that asks for everything up to a quarter. It has several tries, each with more patience, because
 /// a busy machine may split a batch; one that takes a statement for each row has none of them right.
 async fn compare(app: &TestApp, actor: &Actor, document: &str, few: u64, rows: usize) {
     // On the page that asks for everything, one loader is asked from many places, and whether these meet in one batch is
@@ -101,7 +101,7 @@ async fn compare(app: &TestApp, actor: &Actor, document: &str, few: u64, rows: u
 }
 
 on_both_stacks! {
-    async fn ten_times_as_many_clients_take_not_one_statement_more(app) {
+    async fn ten_times_as_many_clients_take_no_statement_for_each_of_them(app) {
         let house = flow::house(&app).await;
         for number in 0..5 {
             client(&app, &house, number).await;

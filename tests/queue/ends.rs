@@ -31,6 +31,8 @@ on_every_stack! {
             assert_eq!(row.error.as_ref().and_then(|error| error["code"].as_str()), error);
             assert_eq!(row.result.is_some(), matches!(state, JobState::Succeeded | JobState::Partial));
         }
+        let tried = ["job.queued", "job.started", "job.retrying", "job.started", "job.failed"];
+        assert_eq!(stack.story(cases[4].0).await, tried);
         stack.assert_consistent().await;
         working.end(LONG).await;
         for code in ["LAB", "INTERNAL"] {

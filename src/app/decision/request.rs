@@ -155,7 +155,7 @@ async fn about(deed: &Deed<'_>, input: &Request) -> Result<About> {
     if subject.hash != input.subject_hash {
         return Err(match subject.hash {
             Some(_) => Error::PlanChanged("What shall be decided on is not what you saw."),
-            None => Error::violation("subjectHash", "Only a plan has a hash."),
+            None => Violation::new("subjectHash", "Only a plan has a hash.").remedy("Leave it out.").into(),
         });
     }
     let engagement = run.map(|run| run.id).or(subject.engagement_id);

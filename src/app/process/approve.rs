@@ -152,6 +152,10 @@ pub async fn review(app: &App, actor: &Actor, input: Review, once: Once) -> Resu
     save(&mut deed, &mut version).await?;
     let summary = format!("{} was reviewed: {}.", version.content.document_number, input.verdict);
     record(&mut deed, EventKind::ProcessReviewed, &version, summary);
+    if version.state == ProcessVersionState::Retired {
+        let summary = format!("{} is not started any more.", version.content.document_number);
+        record(&mut deed, EventKind::ProcessRetired, &version, summary);
+    }
     deed.answer(version.id);
     deed.commit().await?;
     Ok(Done::now(version))

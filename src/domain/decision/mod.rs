@@ -5,6 +5,8 @@
 //! A decided question stays decided: to change an answer, ask again.
 //!
 //! Deliberately absent: changing a vote. A vote is a deed with a name on it.
+//!
+//! Long because a rule, what it makes of the votes and who may cast one are one piece of reasoning.
 
 #[cfg(test)]
 mod tests;
@@ -294,7 +296,8 @@ impl Rule {
         let mut seen = BTreeSet::new();
         for requirement in &self.requirements {
             if requirement.any_of.is_empty() || !(1..=QUORUM_MAX).contains(&requirement.quorum) {
-                return Err(Invalid::new(format!("A requirement names roles and a quorum of 1 to {QUORUM_MAX}.")));
+                return Err(Invalid::new(format!("A requirement names roles and a quorum of 1 to {QUORUM_MAX}."))
+                    .remedy("Say who is asked, and how many of them must agree."));
             }
             if let Some(twice) = requirement.any_of.iter().find(|role| !seen.insert(**role)) {
                 return Err(Invalid::new(format!("The role {twice} stands here twice."))

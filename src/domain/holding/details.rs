@@ -1,4 +1,6 @@
 //! What only one kind of holding has, with the bounds of each.
+//!
+//! Long because each kind stands beside its bounds: whoever changes one sees the other.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};

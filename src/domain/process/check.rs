@@ -68,6 +68,17 @@ impl Content {
             findings.invalid(&format!("challenges.{i}"), lesson.check());
         }
         findings.name("prepared.by", &self.prepared.by);
+        for (path, text) in [
+            ("prepared.originalTimeText", &self.prepared.original_time_text),
+            ("prepared.originalApprovalText", &self.prepared.original_approval_text),
+            ("review.contact", &self.review.contact),
+        ] {
+            if let Some(text) = text {
+                findings.prose(path, text);
+            }
+        }
+        let before = self.review.steps_before_revision.iter().enumerate();
+        before.for_each(|(i, text)| findings.prose(&format!("review.stepsBeforeRevision.{i}"), text));
     }
 
     fn check_lists(&self, findings: &mut Findings) {
@@ -118,6 +129,9 @@ impl Content {
         }
         for (i, stakeholder) in self.stakeholders.iter().enumerate() {
             findings.name(&format!("stakeholders.{i}.name"), &stakeholder.name);
+            if let Some(phone) = &stakeholder.phone {
+                findings.name(&format!("stakeholders.{i}.phone"), phone);
+            }
             for text in &stakeholder.responsibilities {
                 findings.prose(&format!("stakeholders.{i}.responsibilities"), text);
             }

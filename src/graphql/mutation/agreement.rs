@@ -125,7 +125,7 @@ pub struct SowLineInput {
     key: String,
     /// What is delivered, 1 to 4000 characters.
     text: String,
-    /// How many, at least 1.
+    /// How many, 1 to 1,000,000.
     #[graphql(default = 1)]
     quantity: i32,
 }

@@ -44,7 +44,7 @@ impl ClientQuery {
         let found = async {
             let actor = ctx.actor()?;
             let window = Slice { first, after, last, before }.window()?;
-            let filter = filter.unwrap_or_default().into();
+            let filter = filter.unwrap_or_default().parse()?;
             let order = order_by.map(Into::into).unwrap_or_default();
             let page = app::client::list(ctx.app(), actor, &filter, order, &window).await?.map(Client);
             let total = total(ctx, app::client::count(ctx.app(), actor, &filter)).await?;

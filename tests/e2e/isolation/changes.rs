@@ -29,7 +29,6 @@ pub(crate) struct Case {
     pub(crate) theirs: String,
     /// The input, with ids of one's own.
     pub(crate) input: Value,
-    has_rows: bool,
 }
 
 impl Case {
@@ -48,13 +47,7 @@ impl Case {
 
     /// The mutation, asked for everything it may complain of.
     pub(crate) fn document(&self) -> String {
-        let (first, rest) = self.mutation.split_at(1);
-        let rows = if self.has_rows { "results { userErrors { code message path remedy } }" } else { "" };
-        format!(
-            "mutation($input: {}{rest}Input!) {{ {}(input: $input) {{ {rows} userErrors {{ code message path remedy }} }} }}",
-            first.to_uppercase(),
-            self.mutation
-        )
+        document(self.mutation)
     }
 
     /// What the mutation answers when its input names `id`: the payload, or the code of its top-level error.
@@ -71,6 +64,17 @@ impl Case {
     }
 }
 
+/// A mutation, asked for everything it may complain of.
+pub(crate) fn document(mutation: &str) -> String {
+    let has_rows = matches!(mutation, "factsRecord" | "factsVerify" | "holdingsRegister");
+    let rows = if has_rows { "results { userErrors { code message path remedy } }" } else { "" };
+    let (first, rest) = mutation.split_at(1);
+    format!(
+        "mutation($input: {}{rest}Input!) {{ {mutation}(input: $input) {{ {rows} userErrors {{ code message path remedy ... on ConflictError {{ currentRevision }} }} }} }}",
+        first.to_uppercase()
+    )
+}
+
 /// Every mutation with every id it takes. An id of one's own stands in the other places.
 #[expect(clippy::too_many_lines, reason = "a table: one entry for each mutation")]
 pub(crate) fn cases(app: &TestApp, world: &World) -> Vec<Case> {
@@ -78,8 +82,7 @@ pub(crate) fn cases(app: &TestApp, world: &World) -> Vec<Case> {
     let mut add = |mutation: &'static str, input: Value, fields: &[(&'static str, &str)]| {
         for (field, noun) in fields {
             let (theirs, input) = (world.theirs.id(noun).to_owned(), input.clone());
-            let has_rows = matches!(mutation, "factsRecord" | "factsVerify" | "holdingsRegister");
-            cases.push(Case { mutation, field, theirs, input, has_rows });
+            cases.push(Case { mutation, field, theirs, input });
         }
     };
     let mine = |noun: &str| json!(world.mine.id(noun));

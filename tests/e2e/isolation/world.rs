@@ -43,7 +43,8 @@ impl Place {
 
 /// Two clients, and the people of the house.
 pub(crate) struct World {
-    _house: House,
+    /// Who made it.
+    pub(crate) house: House,
     /// The callers' own client.
     pub(crate) mine: Place,
     /// Another one.
@@ -59,11 +60,11 @@ pub(crate) async fn build(app: &TestApp) -> World {
     flow::process(app, &house, "T-ONB-700", &steps).await;
     let (mine, theirs) = (place(app, &house, "alpha").await, place(app, &house, "bravo").await);
     gangway::app::log::seal_waiting(&app.app).await.unwrap();
-    World { _house: house, mine, theirs }
+    World { house, mine, theirs }
 }
 
 /// Sends a mutation that makes something, and gives back the id of `noun` in its payload.
-async fn made(app: &TestApp, actor: &Actor, mutation: &str, noun: &str, mut input: Value) -> String {
+pub(crate) async fn made(app: &TestApp, actor: &Actor, mutation: &str, noun: &str, mut input: Value) -> String {
     input["idempotencyKey"] = json!(key(app));
     let (first, rest) = mutation.split_at(1);
     let document = format!(

@@ -59,6 +59,8 @@ on_both_stacks! {
         let failed = site.until(&job["id"], "FAILED").await;
         assert_eq!((&failed["attempt"], &failed["error"]["code"]), (&json!(1), &json!("INTEGRITY_MISMATCH")));
         assert_eq!(site.state_of(&site.holding).await, "ACTIVE");
+        let told = ["holding.registered", "holding.closing", "holding.removal_failed"];
+        assert_eq!(crate::support::run::events(&site.test, &site.holding).await, told);
         assert_eq!(site.retry(&job["id"], "damaged-retry").await["userErrors"], json!([]));
         let done = site.until(&job["id"], "SUCCEEDED").await;
         working.end().await;

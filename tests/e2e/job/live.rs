@@ -84,7 +84,7 @@ on_both_stacks! {
         let site = Site::of(test).await;
         let job = site.start("watch-progress").await;
         // As if a worker had it, one that reports far too often.
-        let claim = "UPDATE job SET state = 'RUNNING'";
+        let claim = "UPDATE job SET state = 'RUNNING', lease_until = '2999-01-01T00:00:00Z'";
         sea_orm::ConnectionTrait::execute_unprepared(site.test.app.db().write(), claim).await.unwrap();
         let mut stream = site.watch(&site.manager, json!({ "job": job["id"] }));
         next(&mut stream).await.unwrap();

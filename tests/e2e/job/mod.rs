@@ -31,7 +31,6 @@ use gangway::{
     adapters::local_files::{LocalFiles, Mounts},
     app::{self, App},
     auth::Actor,
-    config::{Hints, Secret},
     domain::role::Role,
     graphql::{self, subscription::event::Everything},
     jobs::{Registry, data_return::ReturnTask},
@@ -39,7 +38,7 @@ use gangway::{
         shelves::{Shelf, Shelves},
         storage::ObjectPath,
     },
-    queue::{Background, Queue, Settings, Worker},
+    queue::Worker,
     reconcile,
     stream::Bell,
 };
@@ -47,7 +46,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::support::{
     TestApp,
@@ -64,29 +62,13 @@ pub(crate) struct Site {
     pub(crate) test: TestApp,
     pub(crate) client: String,
     engagement: String,
-    holding: String,
+    /// The line of the ledger that its data is.
+    pub(crate) holding: String,
     identity: Identity,
     /// Account manager and onboarding manager in one, so that a test has one person who may do all of it.
     pub(crate) manager: Actor,
-    queue: Queue,
     stop: CancellationToken,
-    _hints: Background,
     home: TempDir,
-}
-
-/// What the stack of a test needs besides its database.
-fn settings(test: &TestApp) -> Settings {
-    let is_embedded = test.is_embedded();
-    let redis = std::env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379/".to_owned());
-    Settings {
-        hints: if is_embedded { Hints::Memory } else { Hints::Redis },
-        redis_url: (!is_embedded).then(|| Secret::new(redis)),
-        prefix: format!("e2e-{}", Uuid::now_v7().simple()),
-        beat: Duration::from_millis(200),
-        tick: Duration::from_millis(500),
-        reconcile_every: Duration::from_millis(300),
-        ..Settings::default()
-    }
 }
 
 fn shelves(home: &TempDir) -> Shelves {
@@ -108,12 +90,8 @@ fn shelves(home: &TempDir) -> Shelves {
 impl Site {
     pub(crate) async fn of(test: TestApp) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let queue = Queue::open(settings(&test)).unwrap();
-        let (shelves, hints) = (shelves(&home), queue.hints());
-        let test = test.with(|parts| {
-            parts.shelves = shelves;
-            parts.hints = hints;
-        });
+        let shelves = shelves(&home);
+        let test = test.with(|parts| parts.shelves = shelves);
         let stop = CancellationToken::new();
         keep_log(&test, &stop);
         app::process::builtin::install(&test.app).await.unwrap();
@@ -121,18 +99,8 @@ impl Site {
         colleague(&test, &[Role::Compliance]).await;
         let client = make::client(&test, "acme").await;
         let identity = Identity::generate();
-        let mut site = Self {
-            _hints: queue.start(&test.app),
-            engagement: String::new(),
-            holding: String::new(),
-            test,
-            client,
-            identity,
-            manager,
-            queue,
-            stop,
-            home,
-        };
+        let mut site =
+            Self { engagement: String::new(), holding: String::new(), test, client, identity, manager, stop, home };
         site.sign_and_terminate().await;
         site.holding = site.register("Shared folder", "data://acme", "RETURN").await;
         site.confirm_key().await;
@@ -329,11 +297,11 @@ impl Site {
     }
 
     /// Starts a worker in this process.
-    fn work(&self) -> Working {
+    pub(crate) fn work(&self) -> Working {
         let registry = Registry::default().with(ReturnTask::new(self.test.app.parts().shelves.clone()));
         let stop = self.stop.child_token();
-        drop(reconcile::start(self.test.app.clone(), self.queue.clone(), stop.clone()));
-        Working { worker: Worker::start(&self.queue, &self.test.app, registry), stop }
+        drop(reconcile::start(self.test.app.clone(), self.test.queue.clone(), stop.clone()));
+        Working { worker: Worker::start(&self.test.queue, &self.test.app, registry), stop }
     }
 
     async fn job(&self, id: &Value) -> Value {
@@ -341,7 +309,7 @@ impl Site {
     }
 
     /// The job once it stands in `state`.
-    async fn until(&self, id: &Value, state: &str) -> Value {
+    pub(crate) async fn until(&self, id: &Value, state: &str) -> Value {
         let looked = async {
             loop {
                 let job = self.job(id).await;
@@ -377,13 +345,13 @@ impl Drop for Site {
 }
 
 /// A worker in this process.
-struct Working {
+pub(crate) struct Working {
     worker: Worker,
     stop: CancellationToken,
 }
 
 impl Working {
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.worker.drain(Duration::from_secs(10)).await;
         self.stop.cancel();
     }
@@ -419,7 +387,7 @@ const JOB: &str = "query($id: ID!) { job(id: $id) {
     result { ... on DataReturnResult {
         manifestDigest package location fileCount payloadBytes partCount packageBytes incompleteCount verdict omissions { object digest acceptedBy } } }
     error { code message retryable remedy }
-    certificate { number kind statement signature keyId note verifyCommand }
+    certificate { id number kind statement signature keyId note verifyCommand }
     viewerCan { cancel retry acknowledge } } }";
 const WATCH: &str = "subscription($job: ID, $client: ID, $kinds: [JobKind!], $after: String) {
     jobEvents(jobId: $job, clientId: $client, kinds: $kinds, after: $after) {

@@ -99,6 +99,10 @@ on_both_stacks! {
         let found = site.test.ask(&site.manager, certificates, json!({ "id": site.engagement })).await;
         assert_eq!(found["engagement"]["certificates"], json!([{ "number": receipt["number"] }]));
 
+        assert_eq!(events(&site.test, receipt["id"].as_str().unwrap()).await, ["certificate.issued"]);
+        let told = ["holding.registered", "holding.closing", "holding.removed"];
+        assert_eq!(events(&site.test, &site.holding).await, told);
+
         // The client compares digests and accepts.
         let contact = of_client(&site.test, Role::ClientContact, &site.client).await;
         let seen = site.test.ask(&contact, JOB, json!({ "id": job["id"] })).await;

@@ -68,6 +68,7 @@ async fn forge(test: &TestApp, sql: &str) {
 
 /// Takes the guards off.
 async fn disarm(test: &TestApp) {
+    test.forges();
     let sql = match test.app.db().backend() {
         DbBackend::Postgres => {
             "ALTER TABLE event DISABLE TRIGGER ALL; ALTER TABLE log_head DISABLE TRIGGER ALL;

@@ -112,6 +112,11 @@ impl TestDatabase {
         &self.url
     }
 
+    /// Whether it is on PostgreSQL.
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.kind, Kind::Postgres { .. })
+    }
+
     /// Connects, with the schema up to date.
     pub(crate) async fn connect(&self) -> Db {
         let db = open(&self.url, 8).await;

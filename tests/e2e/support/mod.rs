@@ -2,7 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use async_graphql::{Request, Response, Variables};
@@ -12,6 +16,7 @@ use gangway::{
     app::{App, Parts, file::Uploads},
     auth::{Actor, ClientScope, Links, Secret},
     clock::{IdSource, Manual},
+    config::{self, Hints},
     domain::{
         log::{Keys, Signer},
         role::Role,
@@ -19,23 +24,27 @@ use gangway::{
     graphql::{self, Schema},
     ids::ActorId,
     ports::{
-        hints::NoHints,
         shelves::{Nowhere, Shelf, Shelves},
         storage::{ObjectPath, ObjectSource, ObjectStore},
     },
+    queue::{Background, Queue, Settings},
     stream::Tap,
 };
 use serde_json::Value;
+use uuid::Uuid;
 
+pub(crate) mod aftermath;
 pub(crate) mod database;
+pub(crate) mod deeds;
 pub(crate) mod flow;
 pub(crate) mod make;
 pub(crate) mod run;
 pub(crate) mod tables;
 
 use database::TestDatabase;
+use deeds::Deeds;
 
-/// Declares tests that run once on each stack.
+/// Declares tests that run once on each stack, and are looked over when they are done.
 macro_rules! on_both_stacks {
     ($($(#[$meta:meta])* async fn $name:ident($app:ident) $body:block)+) => {$(
         mod $name {
@@ -46,13 +55,13 @@ macro_rules! on_both_stacks {
             $(#[$meta])*
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                run(TestApp::embedded().await).await;
+                $crate::support::aftermath::checked(TestApp::embedded().await, run).await;
             }
 
             $(#[$meta])*
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                run(TestApp::scaled_out().await).await;
+                $crate::support::aftermath::checked(TestApp::scaled_out().await, run).await;
             }
         }
     )+};
@@ -71,7 +80,13 @@ pub(crate) struct TestApp {
     pub(crate) clock: Manual,
     /// Where uploads lie.
     pub(crate) files: tempfile::TempDir,
-    _database: TestDatabase,
+    /// What carries hints: memory beside SQLite, Redis beside PostgreSQL.
+    pub(crate) queue: Queue,
+    _hints: Background,
+    is_forged: Arc<AtomicBool>,
+    /// What mutations left in the log, for the test that wants to know.
+    pub(crate) deeds: Deeds,
+    database: Arc<TestDatabase>,
 }
 
 /// What links to files begin with.
@@ -89,6 +104,21 @@ fn own_files(folder: &std::path::Path) -> Shelves {
     Shelves { own: Shelf { store, folder: ObjectPath::from("own") }, sources, ..Shelves::default() }
 }
 
+/// How a test takes part in the queue: as its stack does, faster than in production, with a prefix of its own in Redis.
+fn settings(database: &TestDatabase) -> Settings {
+    let redis = std::env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379/".to_owned());
+    let is_scaled_out = database.is_postgres();
+    Settings {
+        hints: if is_scaled_out { Hints::Redis } else { Hints::Memory },
+        redis_url: is_scaled_out.then(|| config::Secret::new(redis)),
+        prefix: format!("e2e-{}", Uuid::now_v7().simple()),
+        beat: Duration::from_millis(200),
+        tick: Duration::from_millis(500),
+        reconcile_every: Duration::from_millis(300),
+        ..Settings::default()
+    }
+}
+
 /// The same key in every test.
 fn log_keys() -> Keys {
     Keys { signer: Signer::from_seed("gangway.test/log", &[7; 32]).unwrap(), retired: Vec::new() }
@@ -100,7 +130,7 @@ impl TestApp {
         Self::on(TestDatabase::sqlite()).await
     }
 
-    /// On PostgreSQL.
+    /// On PostgreSQL, with hints through Redis.
     pub(crate) async fn scaled_out() -> Self {
         Self::on(TestDatabase::postgres().await).await
     }
@@ -108,6 +138,7 @@ impl TestApp {
     async fn on(database: TestDatabase) -> Self {
         let files = tempfile::tempdir().unwrap();
         let clock = Manual::at(Utc.with_ymd_and_hms(2026, 3, 2, 9, 0, 0).unwrap());
+        let queue = Queue::open(settings(&database)).unwrap();
         let parts = Parts {
             shelves: own_files(files.path()),
             uploads: Uploads {
@@ -118,13 +149,31 @@ impl TestApp {
             db: database.connect().await,
             clock: Arc::new(clock.clone()),
             ids: Arc::new(clock.clone()),
-            hints: Arc::new(NoHints),
+            hints: queue.hints(),
             written: Arc::default(),
             log_keys: Arc::new(log_keys()),
         };
         let tap = Tap::new();
         let schema = graphql::builder().data(tap.clone()).finish();
-        Self { app: App::new(parts), schema, tap, clock, files, _database: database }
+        let app = App::new(parts);
+        let (hints, database) = (queue.start(&app), Arc::new(database));
+        Self {
+            app,
+            schema,
+            tap,
+            clock,
+            files,
+            queue,
+            _hints: hints,
+            is_forged: Arc::default(),
+            deeds: Deeds::default(),
+            database,
+        }
+    }
+
+    /// Says that the test forges the log, which then need not hold when the test is over.
+    pub(crate) fn forges(&self) {
+        self.is_forged.store(true, Ordering::SeqCst);
     }
 
     /// The same test with other parts.
@@ -155,7 +204,10 @@ impl TestApp {
     /// What the schema answers `actor`.
     pub(crate) async fn answer(&self, actor: &Actor, document: &str, variables: Value) -> Response {
         let request = Request::new(document).variables(Variables::from_json(variables));
-        self.schema.execute(graphql::request(request, &self.app, actor.clone())).await
+        let before = self.deeds.before(&self.app).await;
+        let answer = self.schema.execute(graphql::request(request, &self.app, actor.clone())).await;
+        self.deeds.after(&self.app, before, &answer).await;
+        answer
     }
 
     /// The data of an answer that has no top-level error.

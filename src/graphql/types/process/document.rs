@@ -75,7 +75,7 @@ parts! {
     /// What a process attends to.
     ProcessFocusArea, ProcessFocusAreaInput for FocusArea {
         /// 1 comes first; without gaps.
-        rank: u32,
+        rank: i32,
         /// What it is.
         text: String,
     }
@@ -157,7 +157,7 @@ parts! {
     /// When a person looks at a version again.
     ProcessReviewSchedule, ProcessReviewScheduleInput for ReviewSchedule {
         /// Months from approval to review, 1 to 60.
-        interval_months: u32,
+        interval_months: i32,
         /// Who looks.
         reviewer: String,
         /// How to reach that person.

@@ -64,9 +64,23 @@ macro_rules! plain {
 }
 
 plain! {
-    String, bool, i32, u32, f64,
+    String, bool, i32, f64,
     ActionKind, AgentTool, AgreementKind, ConfigKind, DecisionKind, Disposition, DueFrom, EngagementKind,
     EvidenceKind, FactKind, JobKind, Moment, RiskKind, Role, StepCategory, System, Which,
+}
+
+/// A number that is never below zero comes as any `Int`, so that one below zero is refused by its place.
+impl Shown<u32> for i32 {
+    fn show(domain: &u32) -> Self {
+        Self::try_from(*domain).unwrap_or(Self::MAX)
+    }
+}
+
+impl Taken<u32> for i32 {
+    fn take(self, path: &str) -> Result<u32> {
+        u32::try_from(self)
+            .map_err(|_negative| Violation::new(path, "This number is below zero.").remedy("Give 0 or more.").into())
+    }
 }
 
 impl<D, S: Shown<D>> Shown<Vec<D>> for Vec<S> {

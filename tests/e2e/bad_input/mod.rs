@@ -1,18 +1,13 @@
 //! What is wrong is refused by name, with a way out, and nothing is written.
 //!
-//! The inputs are those that would be fine, spoilt in one place: each text, id, day, word and number in turn.
+//! The inputs are those that would be fine, spoilt in one place: each text, id, day, word and number in turn, of every
+//! field that any input of the schema has.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use async_graphql::{Request, Variables};
 use gangway::{
     auth::{Actor, ClientScope},
     domain::role::Role,
-    graphql::{
-        self, Schema,
-        extensions::{Progress, RequestId, finish, guarded},
-        guard::Limits,
-    },
 };
 use serde_json::{Value, json};
 
@@ -22,126 +17,33 @@ use crate::{
         TestApp,
         flow::{self, key},
         make::{self, refusal, sent},
-        on_both_stacks, tables,
+        on_both_stacks,
+        tables::Tables,
     },
 };
 
-const INPUTS: &str = "{ __schema { types { kind name inputFields { name type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }";
+mod door;
+mod full;
 
-/// The schema as strangers ask it, with its guards, and the input types it has.
-struct Door {
-    schema: Schema,
-    kinds: BTreeMap<String, String>,
-    inputs: BTreeMap<String, BTreeMap<String, String>>,
-}
-
-impl Door {
-    async fn of(app: &TestApp) -> Self {
-        let schema = guarded(graphql::builder().data(app.tap.clone()), Limits::default()).finish();
-        let read = app.ask(&app.staff(Role::Admin), INPUTS, json!({})).await;
-        let (mut kinds, mut inputs) = (BTreeMap::new(), BTreeMap::new());
-        for r#type in read["__schema"]["types"].as_array().unwrap() {
-            let name = r#type["name"].as_str().unwrap().to_owned();
-            let fields = r#type["inputFields"].as_array().cloned().unwrap_or_default();
-            let field = |field: &Value| (field["name"].as_str().unwrap().to_owned(), named(&field["type"]));
-            inputs.insert(name.clone(), fields.iter().map(field).collect());
-            kinds.insert(name, r#type["kind"].as_str().unwrap().to_owned());
-        }
-        Self { schema, kinds, inputs }
-    }
-
-    /// The answer as it leaves.
-    async fn ask(&self, app: &TestApp, actor: &Actor, document: &str, variables: Value) -> Value {
-        let (progress, id) = (Progress::default(), RequestId::new("req_test"));
-        let request = Request::new(document).variables(Variables::from_json(variables));
-        let request = graphql::request(request, &app.app, actor.clone()).data(progress.clone()).data(id.clone());
-        let mut answer = self.schema.execute(request).await;
-        finish(&mut answer, &progress, &id);
-        serde_json::to_value(&answer).unwrap()
-    }
-
-    /// Every place in `input`, which is of the type `name`, with the type that stands there.
-    fn leaves(&self, name: &str, input: &Value, at: &str, into: &mut Vec<(String, String)>) {
-        match input {
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.leaves(name, item, &format!("{at}/{index}"), into);
-                }
-            }
-            Value::Object(fields) if self.kinds[name] == "INPUT_OBJECT" => {
-                for (field, value) in fields {
-                    self.leaves(&self.inputs[name][field], value, &format!("{at}/{field}"), into);
-                }
-            }
-            Value::Null => {}
-            _ => into.push((at.to_owned(), name.to_owned())),
-        }
-    }
-
-    /// Values that cannot stand where `name` is asked for.
-    fn wrong(&self, name: &str, place: &str) -> Vec<Value> {
-        match name {
-            "String" => {
-                vec![json!("a\u{0}b"), json!("bell\u{7}"), json!("x\u{202e}y"), json!("x".repeat(5_000)), json!(7)]
-            }
-            "ID" => vec![
-                json!("nonsense"),
-                json!(""),
-                json!("\u{0}"),
-                json!("cli_01h455vb4pex5vsknk084sn0zz9"),
-                json!("x".repeat(5_000)),
-            ],
-            "Int" if place.ends_with("expectedRevision") => {
-                vec![json!(0), json!(-1), json!(i32::MAX), json!(3_000_000_000_i64), json!("1")]
-            }
-            "Int" => vec![json!(-1), json!(3_000_000_000_i64), json!("many")],
-            "Boolean" => vec![json!("yes"), json!(1)],
-            "Date" => vec![
-                json!("2026-02-30"),
-                json!("02/03/2026"),
-                json!("2026-03-02T09:00:00Z"),
-                json!("tomorrow"),
-                json!(20_260_302),
-            ],
-            "DateTime" => vec![json!("2026-03-02"), json!("2026-03-02T25:00:00Z"), json!("now"), json!(0)],
-            _ if self.kinds[name] == "ENUM" => vec![json!("NONSENSE"), json!("grant"), json!(0)],
-            _ => Vec::new(),
-        }
-    }
-}
-
-fn named(mut r#type: &Value) -> String {
-    while r#type["ofType"].is_object() {
-        r#type = &r#type["ofType"];
-    }
-    r#type["name"].as_str().unwrap().to_owned()
-}
-
-/// The first thing the answer complains of: its code, the place it names, and its remedy.
-fn complaint(answer: &Value) -> Option<(String, String, Option<String>)> {
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    if let Some(error) = answer["errors"].as_array().and_then(|errors| errors.first()) {
-        let extensions = &error["extensions"];
-        let field = text(&extensions["field"]).unwrap_or_default().replace('.', "/");
-        let path = field.strip_prefix("input/").unwrap_or(&field).to_owned();
-        return Some((text(&extensions["code"]).unwrap_or_default(), path, text(&extensions["remedy"])));
-    }
-    let payload = answer["data"].as_object()?.values().next()?;
-    let rows = payload["results"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .flat_map(|row| row["userErrors"].as_array().into_iter().flatten());
-    let error = payload["userErrors"].as_array().into_iter().flatten().chain(rows).next()?;
-    let path =
-        error["path"].as_array().into_iter().flatten().map(|part| part.as_str().unwrap()).collect::<Vec<_>>().join("/");
-    Some((text(&error["code"])?, path, text(&error["remedy"])))
-}
+use door::{Complaint, Door};
 
 /// Somebody who may do everything everywhere, so that nothing is refused for want of a role.
 async fn anybody(app: &TestApp, world: &world::World) -> Actor {
     let (_, everything) = world::callers(app, world).await.remove(2);
     Actor { scope: ClientScope::system(), ..everything }
+}
+
+/// The approved version of the process that the world's runs follow.
+async fn approved(app: &TestApp) -> String {
+    let document = "{ process(documentNumber: \"T-ONB-700\") { approvedVersion { id } } }";
+    flow::text(&app.ask(&app.staff(Role::Sales), document, json!({})).await["process"]["approvedVersion"]["id"])
+}
+
+/// Whether the list is empty or absent: what cannot be anybody's id or name is looked for in vain, like one that is
+/// nobody's.
+fn finds_nothing(answer: &Value) -> bool {
+    let list = answer["data"].as_object().and_then(|fields| fields.values().next());
+    answer["errors"].is_null() && list.is_some_and(|list| list.is_null() || list["nodes"] == json!([]))
 }
 
 on_both_stacks! {
@@ -170,45 +72,79 @@ on_both_stacks! {
     async fn whatever_is_spoilt_in_an_input_is_named_and_nothing_is_written(app) {
         let world = world::build(&app).await;
         let (door, actor) = (Door::of(&app).await, anybody(&app, &world).await);
-        let before = tables::counts(&app).await;
+        let before = Tables::read(&app).await;
         let (mut tried, mut wrongs) = (0, Vec::new());
-        for case in changes::cases(&app, &world) {
-            let (first, rest) = case.mutation.split_at(1);
-            let input_type = format!("{}{rest}Input", first.to_uppercase());
-            if !door.inputs.contains_key(&input_type) {
-                continue;
-            }
+        for asked in full::mutations(&app, &world, &approved(&app).await).iter().chain(&full::lists(&world)) {
             let mut leaves = Vec::new();
-            door.leaves(&input_type, &case.input, "", &mut leaves);
+            door.leaves(&asked.of, &asked.given, "", &mut leaves);
             for (place, name) in leaves {
                 for wrong in door.wrong(&name, &place) {
-                    let mut input = case.input.clone();
-                    if input.get("idempotencyKey").is_some() {
-                        input["idempotencyKey"] = json!(key(&app));
-                    }
-                    *input.pointer_mut(&place).unwrap() = wrong.clone();
-                    let answer = door.ask(&app, &actor, &case.document(), json!({ "input": input })).await;
+                    let answer = door.ask(&app, &actor, &asked.document, asked.spoilt(&app, &place, wrong.clone())).await;
                     let shown: String = wrong.to_string().chars().take(40).collect();
-                    let what = format!("{} {place} = {shown}", case.mutation);
                     tried += 1;
-                    let Some((code, path, remedy)) = complaint(&answer) else {
-                        wrongs.push(format!("{what}: accepted"));
-                        continue;
+                    let is_named = |complaint: &Complaint| {
+                        let is_known = ["BAD_USER_INPUT", "NOT_FOUND", "CONFLICT", "GRAPHQL_VALIDATION_FAILED"].contains(&complaint.code.as_str());
+                        let is_about_value = complaint.code != "CONFLICT" || name == "Int";
+                        is_known && is_about_value && complaint.remedy.is_some() && complaint.names(&place)
                     };
-                    let is_known = ["BAD_USER_INPUT", "NOT_FOUND", "CONFLICT", "GRAPHQL_VALIDATION_FAILED"].contains(&code.as_str());
-                    let in_payload = answer["errors"].is_null();
-                    let is_named = !path.is_empty() && (place[1..].starts_with(&path) || path.starts_with(&place[1..]));
-                    let has_remedy = remedy.is_some();
-                    let is_about_value = !in_payload || code != "CONFLICT" || name == "Int";
-                    if !is_known || !is_named || !has_remedy || !is_about_value {
-                        wrongs.push(format!("{what}: {code} {path} {remedy:?}"));
+                    let complaint = Complaint::of(&answer);
+                    let is_vain = asked.variable == "filter" && matches!(name.as_str(), "ID" | "String") && finds_nothing(&answer);
+                    if !is_vain && !complaint.as_ref().is_some_and(is_named) {
+                        wrongs.push(format!("{} {place} = {shown}: {complaint:?}", asked.of));
                     }
                 }
             }
         }
         assert!(wrongs.is_empty(), "{} of {tried}:\n{}", wrongs.len(), wrongs.join("\n"));
-        assert!(tried > 500, "{tried}");
-        assert_eq!(tables::counts(&app).await, before, "nothing was written");
+        assert!(tried > 1_000, "{tried}");
+        before.assert_same(&Tables::read(&app).await);
+    }
+
+    async fn every_field_of_every_input_is_spoilt_somewhere(app) {
+        let (door, world) = (Door::of(&app).await, world::build(&app).await);
+        let mut filled = BTreeSet::new();
+        for asked in full::mutations(&app, &world, &approved(&app).await).iter().chain(&full::lists(&world)) {
+            door.filled(&asked.of, &asked.given, &mut filled);
+        }
+        let update = json!({ "id": "prv_x", "expectedRevision": 1, "document": full::document("T-ONB-703"), "content": {} });
+        door.filled("ProcessUpdateDraftInput", &update, &mut filled);
+        door.filled("ProcessDraftInput", &json!({ "document": {} }), &mut filled);
+        let missing: Vec<_> = door.fields().difference(&filled).cloned().collect();
+        assert!(missing.is_empty(), "no test spoils {missing:?}: say what stands there");
+        assert!(filled.len() > 400, "{}", filled.len());
+    }
+
+    async fn whatever_is_spoilt_in_a_process_document_is_refused_or_found(app) {
+        let (door, author) = (Door::of(&app).await, app.staff(Role::OnboardingManager));
+        let draft = "mutation($input: ProcessDraftInput!) { processDraft(input: $input) { processVersion { id findings { path } } userErrors { message path } } }";
+        let document = full::document("T-ONB-703");
+        let input = json!({ "document": document, "idempotencyKey": key(&app) });
+        let made = flow::done(sent(&app, &author, draft, input).await)["processVersion"].take();
+        assert_eq!(made["findings"], json!([]), "what is spoilt is whole before");
+        let update = "mutation($input: ProcessUpdateDraftInput!) { processUpdateDraft(input: $input) {
+            processVersion { revision findings { path message } } userErrors { code message path remedy } } }";
+        let (mut leaves, mut revision, mut wrongs) = (Vec::new(), 1, Vec::new());
+        door.leaves("ProcessDocumentInput", &document, "", &mut leaves);
+        for (place, name) in leaves {
+            for wrong in door.wrong(&name, &place) {
+                let mut spoilt = document.clone();
+                *spoilt.pointer_mut(&place).unwrap() = wrong.clone();
+                let input = json!({ "id": made["id"], "expectedRevision": revision, "document": spoilt });
+                let answer = door.ask(&app, &author, update, json!({ "input": input })).await;
+                let version = &answer["data"]["processUpdateDraft"]["processVersion"];
+                revision = version["revision"].as_i64().unwrap_or(revision);
+                let found = version["findings"].as_array().into_iter().flatten().map(|one| format!("document/{}", flow::text(&one["path"]).replace('.', "/")));
+                let complaint = Complaint::of(&answer);
+                let place = format!("/document{place}");
+                let is_named = complaint.as_ref().is_some_and(|complaint| complaint.names(&place) && complaint.remedy.is_some());
+                if !is_named && !found.into_iter().any(|path| place[1..].starts_with(&path)) {
+                    let shown: String = wrong.to_string().chars().take(40).collect();
+                    wrongs.push(format!("{place} = {shown}: {complaint:?} {}", version["findings"]));
+                }
+            }
+        }
+        assert!(wrongs.is_empty(), "{}:\n{}", wrongs.len(), wrongs.join("\n"));
+        assert!(revision > 20, "a draft may be wrong: {revision}");
     }
 
     async fn a_page_that_cannot_be_is_refused_by_every_list(app) {
@@ -262,7 +198,7 @@ on_both_stacks! {
         let attendee = json!({ "name": "Ann" });
         let risk = json!({ "kind": "LEGAL", "likelihood": "LOW", "impact": "LOW" });
         let requirement = json!({ "anyOf": ["DIRECTOR"] });
-        let before = tables::counts(&app).await;
+        let before = Tables::read(&app).await;
         for (mutation, rows, input, place) in [
             ("holdingsRegister", true, json!({ "clientId": client, "holdings": many(501, flow::agent("pc")) }), "holdings"),
             ("holdingsRegister", true, json!({ "clientId": client, "holdings": [] }), "holdings"),
@@ -283,18 +219,18 @@ on_both_stacks! {
             let results = if rows { "results { userErrors { code } }" } else { "" };
             let document = format!("mutation($input: {}{rest}Input!) {{ {mutation}(input: $input) {{ {results} userErrors {{ code path message remedy }} }} }}", first.to_uppercase());
             let answer = door.ask(&app, &actor, &document, json!({ "input": input })).await;
-            let (code, path, remedy) = complaint(&answer).unwrap_or_else(|| panic!("{mutation} was accepted"));
+            let Complaint { code, path, remedy } = Complaint::of(&answer).unwrap_or_else(|| panic!("{mutation} was accepted"));
             assert!(code == "BAD_USER_INPUT" || code == "NOT_FOUND", "{mutation}: {answer}");
             assert!(path.starts_with(place), "{mutation}: {answer}");
             assert!(remedy.is_some() || code == "NOT_FOUND", "{mutation}: {answer}");
         }
-        assert_eq!(tables::counts(&app).await, before, "nothing was written");
+        before.assert_same(&Tables::read(&app).await);
     }
 
     async fn a_stale_revision_or_a_used_key_writes_nothing(app) {
         let world = world::build(&app).await;
         let actor = anybody(&app, &world).await;
-        let before = tables::counts(&app).await;
+        let before = Tables::read(&app).await;
         let cases = changes::cases(&app, &world);
         let mut stale = 0;
         for case in cases.iter().filter(|case| case.input.get("expectedRevision").is_some()) {
@@ -309,23 +245,23 @@ on_both_stacks! {
             stale += 1;
         }
         assert!(stale > 15, "{stale}");
-        assert_eq!(tables::counts(&app).await, before, "nothing was written");
+        before.assert_same(&Tables::read(&app).await);
 
         let create = "mutation($input: ClientCreateInput!) { clientCreate(input: $input) { client { id } userErrors { code path message remedy } } }";
         let input = json!({ "name": "New", "slug": "new", "timeZone": "UTC", "idempotencyKey": "the-same-key" });
         flow::done(sent(&app, &actor, create, input.clone()).await);
-        let before = tables::counts(&app).await;
+        let before = Tables::read(&app).await;
         let mut other = input;
         other["slug"] = json!("newer");
         let refused = sent(&app, &actor, create, other).await;
         assert_eq!(refusal(&refused), ("IDEMPOTENCY_KEY_REUSED", "idempotencyKey".to_owned()));
         assert!(refused["userErrors"][0]["remedy"].is_string());
-        assert_eq!(tables::counts(&app).await, before, "nothing was written");
+        before.assert_same(&Tables::read(&app).await);
     }
 
     async fn a_place_outside_the_configured_ones_is_refused(app) {
         let client = make::client(&app, "acme").await;
-        let before = tables::counts(&app).await;
+        let before = Tables::read(&app).await;
         let document = "mutation($input: HoldingsRegisterInput!) { holdingsRegister(input: $input) { results { holding { id } userErrors { code path message remedy } } userErrors { code } } }";
         for location in ["/etc/passwd", "archive://../etc/passwd", "file:///etc/passwd", "other://files"] {
             let data = json!({ "dataKind": "FILES", "location": location, "disposition": "RETURN", "keyEscrow": "NOT_ENCRYPTED" });
@@ -334,6 +270,6 @@ on_both_stacks! {
             assert_eq!(refusal(&answer["results"][0]), ("BAD_USER_INPUT", "holdings.0.details.data.location".to_owned()), "{location}");
             assert!(answer["results"][0]["userErrors"][0]["remedy"].is_string());
         }
-        assert_eq!(tables::counts(&app).await, before, "nothing but the answers to the requests is kept");
+        before.assert_same(&Tables::read(&app).await);
     }
 }
