@@ -208,12 +208,16 @@ on_both_stacks! {
         let package = |job: &Value| format!("/{}.", job["result"]["package"].as_str().unwrap());
         let lies = |site: &Site, job: &Value| site.lying("returns").iter().any(|name| name.contains(&package(job)));
         let names = ["gone.txt", "lost.txt"];
-        names.iter().for_each(|name| site.write(name, "there when it is listed"));
+        for name in names {
+            site.write(name, "there when it is listed");
+        }
         let (folder, is_done) = (site.home.path().join("data/acme"), AtomicBool::new(false));
         site.change_shelves(|shelves| {
             shelves.own = super::meddled::meddled(&shelves.own, move |path| {
                 if path.file_name().ends_with(b".inventory.jsonl") && !is_done.swap(true, Ordering::SeqCst) {
-                    names.iter().for_each(|name| std::fs::remove_file(folder.join(name)).unwrap());
+                    for name in names {
+                        std::fs::remove_file(folder.join(name)).unwrap();
+                    }
                 }
                 Ok(())
             });
