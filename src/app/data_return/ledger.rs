@@ -65,9 +65,9 @@ pub async fn closing(
     Ok(None)
 }
 
-/// What was running when the job was ordered may have been given up before a worker took it.
+/// The offboarding was running when the job was ordered; it may have been given up before a worker took the job.
 async fn under_way(deed: &Deed<'_>, job: &Job) -> Result<()> {
-    let id = job.engagement_id.ok_or_else(|| Error::internal("a data return without an engagement"))?;
+    let Some(id) = job.engagement_id else { return Ok(()) };
     let engagement = store::engagement::find(deed.tx(), &deed.actor().scope, id).await?;
     if engagement.is_some_and(|engagement| engagement.state == EngagementState::Running) {
         return Ok(());
