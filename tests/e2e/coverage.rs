@@ -217,6 +217,8 @@ async fn runs(app: &TestApp, world: &World) {
     changes(app, &house.technician, "stepComplete", &one, json!({})).await;
     changes(app, &house.manager, "stepMarkNotApplicable", &two, json!({ "reason": "They have none." })).await;
     changes(app, &house.account, "engagementConclude", &id, json!({})).await;
+    let stop = json!({ "id": world.mine.id("job"), "reason": "They go elsewhere." });
+    does(app, &house.account, "jobCancel", stop).await;
     changes(
         app,
         &house.account,

@@ -135,7 +135,8 @@ on_both_stacks! {
             client(&app, &house, number).await;
         }
         let pages = ["{ steps(first: 100) { totalCount nodes { key title assignee { name } engagement { state client { name contacts { name } } }
-            checklist { key } evidence { label } blockedBy { code } viewerCan { start } } } }", "{
+            checklist { key } evidence { label } blockedBy { code } } } }", "{
+            steps(first: 100) { nodes { key viewerCan { start } } } }", "{
             steps(first: 20, filter: { isBlocked: true }) { nodes { key blockedBy { code } } } }", "{
             pipeline { clients { count } overdueSteps blockedSteps openExceptions } }", "{
             holdings(first: 100) { totalCount nodes { name client { name } } } }", "{
