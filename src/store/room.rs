@@ -6,7 +6,7 @@
 use sea_orm::{EntityTrait, FromQueryResult, Select};
 
 use super::{Tx, page::counted};
-use crate::error::{Conflict, Error, Result};
+use crate::{domain::Refused, error::Result};
 
 /// The most entries of a list inside an object: far more than people work with, and few enough to be read at once.
 pub(crate) const LIST_MAX: u32 = 500;
@@ -36,5 +36,5 @@ pub(super) fn within(have: u64, more: usize, most: usize, things: &str, remedy: 
         return Ok(());
     }
     let message = format!("There are {have} {things} here already, and no more than {most} are taken.");
-    Err(Error::Conflict(Conflict::State { message, remedy: Some(remedy.to_owned()) }))
+    Err(Refused::new(message).remedy(remedy).into())
 }

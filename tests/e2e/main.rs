@@ -39,3 +39,5 @@ mod work_queue;
 
 #[path = "../pipeline/support/moto.rs"]
 mod moto;
+#[path = "../pipeline/support/twisted.rs"]
+mod twisted;

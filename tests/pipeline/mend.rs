@@ -19,6 +19,7 @@ use crate::support::{
     Bench, Recorder, as_source,
     stores::{Damaging, Meddled},
     tree::{assert_same_files, inventory, noise, validate, write},
+    twisted::twisted,
     why,
 };
 
@@ -35,7 +36,7 @@ fn tree(bench: &Bench) {
 
 /// `order` with a destination that damages what it is given under these names.
 fn damaging(order: &Order, damages: impl Fn(&str) -> bool + Send + Sync + 'static) -> Arc<Order> {
-    let store = Arc::new(Damaging { inner: order.destination.store.clone(), damages: Box::new(damages) });
+    let store = twisted(&order.destination.store, Damaging(damages));
     Arc::new(Order { destination: Place { store, folder: order.destination.folder.clone() }, ..order.clone() })
 }
 

@@ -25,9 +25,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{
     Bench, Recorder, as_source,
-    stores::{Flaky, Late, Meddled},
+    stores::{Late, Meddled},
     tools::validate_with_bagit_py,
     tree::{assert_same_files, noise, validate, write},
+    twisted::{Flaky, twisted},
     why,
 };
 
@@ -109,7 +110,7 @@ async fn cut_in_the_middle_of_a_part_it_goes_on_and_leaves_no_rubbish() {
     for (taken, kind) in [(1_000, FaultKind::Transient), (400_000, FaultKind::Full), (1_100_000, FaultKind::Transient)]
     {
         let left = Arc::new(AtomicU64::new(taken));
-        let store = Arc::new(Flaky { inner: plain.destination.store.clone(), left: left.clone(), kind });
+        let store = twisted(&plain.destination.store, Flaky { left: left.clone(), kind });
         let destination = Place { store, folder: plain.destination.folder.clone() };
         let order = Arc::new(Order { destination, ..plain.clone() });
         let recorder = Recorder::default();
@@ -168,7 +169,7 @@ async fn what_a_worker_lets_show_too_late_is_no_part_of_its_successors_package()
     tree(&bench);
     let plain = bench.order();
     let (ready, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let store = Arc::new(Late { inner: plain.destination.store.clone(), ready: ready.clone(), go: go.clone() });
+    let store = twisted(&plain.destination.store, Late { ready: ready.clone(), go: go.clone() });
     let destination = Place { store, folder: plain.destination.folder.clone() };
     let zombie = Arc::new(Order { destination, ..plain.clone() });
     let frozen = freeze(&zombie, &Recorder::default().watch()).await.unwrap();

@@ -13,12 +13,13 @@ use super::Summary;
 use crate::{
     app::{Deed, job},
     domain::{
+        Refused,
         decision::Decision,
         exception::Exception,
         holding::{HoldingState, HoldingVerb},
         job::{Job, JobKind, JobState},
     },
-    error::{Conflict, Error, Result, Violation},
+    error::{Error, Result, Violation},
     ids::{EngagementId, ExceptionId, HoldingId},
     store,
 };
@@ -95,8 +96,8 @@ async fn are_open(deed: &Deed<'_>, ids: &[HoldingId]) -> Result<()> {
         None => Ok(()),
         Some(other) => {
             let message = format!("{} was returned with this one and is {} by now.", other.name, other.state);
-            let remedy = Some("Plan the return of what is still open again with `jobPlan`.".to_owned());
-            Err(Error::Conflict(Conflict::State { message, remedy }))
+            let refused = Refused::new(message);
+            Err(refused.remedy("Plan the return of what is still open again with `jobPlan`.").into())
         }
     }
 }

@@ -4,13 +4,14 @@ use crate::{
     app::{App, Deed, agreement, client, gate, revision::expect_revision},
     auth::{Actor, permission::Permission},
     domain::{
+        Refused,
         client::Client,
         engagement::{Engagement, EngagementKind, EngagementVerb},
         event::{EventKind, NewEvent},
         gate as gates,
         text::Prose,
     },
-    error::{Conflict, Error, Result},
+    error::Result,
     ids::EngagementId,
     store,
 };
@@ -65,8 +66,7 @@ pub async fn cancel(app: &App, actor: &Actor, input: Change) -> Result<Engagemen
 async fn no_job(deed: &Deed<'_>, id: EngagementId) -> Result<()> {
     let Some((job, kind)) = store::job::live_of_engagement(deed.tx(), id).await? else { return Ok(()) };
     let message = format!("Job {job}, a {} of this engagement, is not over.", kind.title());
-    let remedy = Some("Wait for it, or stop it with `jobCancel`.".to_owned());
-    Err(Error::Conflict(Conflict::State { message, remedy }))
+    Err(Refused::new(message).remedy("Wait for it, or stop it with `jobCancel`.").into())
 }
 
 /// Ends an engagement well, when nothing is left open. An onboarding begins the client's service if its

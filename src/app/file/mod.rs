@@ -15,10 +15,11 @@ use crate::{
     },
     clock::Instant,
     domain::{
+        Refused,
         event::{EventKind, NewEvent},
         file::{Arrival, Digest, File, FileName, WAITED_FOR},
     },
-    error::{Conflict, Error, Result, Violation},
+    error::{Error, Result, Violation},
     ids::{ClientId, FileId},
     ports::{
         shelves::Shelf,
@@ -120,10 +121,8 @@ fn check_size(app: &App, byte_count: i64) -> Result<u64> {
 }
 
 fn forgotten() -> Error {
-    Error::Conflict(Conflict::State {
-        message: "The file that this request announced never came and is not waited for any longer.".to_owned(),
-        remedy: Some("Announce it again with a new idempotencyKey.".to_owned()),
-    })
+    let refused = Refused::new("The file that this request announced never came and is not waited for any longer.");
+    refused.remedy("Announce it again with a new idempotencyKey.").into()
 }
 
 fn place(app: &App, file: File, now: Instant) -> Place {

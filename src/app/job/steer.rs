@@ -5,11 +5,12 @@ use crate::{
     app::{App, Deed, Done, Once, data_return},
     auth::{Actor, permission::Permission},
     domain::{
+        Refused,
         event::EventKind,
         job::{Enqueued, Job, JobKind, JobState, NewJob, NewTarget, Plan, ProgressUnit, RetryScope, TargetState, Verb},
         text::Prose,
     },
-    error::{Conflict, Error, Result, Violation},
+    error::{Error, Result, Violation},
     ids::{ExceptionId, JobId, JobPlanId},
     store,
 };
@@ -63,7 +64,8 @@ pub async fn start(app: &App, actor: &Actor, input: Start, once: Once) -> Result
     store::client::lock(deed.tx(), &actor.scope, plan.client_id, "planId").await?;
     let draft = current(&deed, &plan, &input.plan_hash).await?;
     if store::job::of_plan(deed.tx(), plan.id).await?.is_some() {
-        return Err(conflict("This plan was started already.", "Plan it again with `jobPlan`, or retry its job."));
+        let refused = Refused::new("This plan was started already.");
+        return Err(refused.remedy("Plan it again with `jobPlan`, or retry its job.").into());
     }
     let new = new_job(&deed, &plan, draft.args, input.reason);
     let targets = plan.targets.into_iter().map(|target| NewTarget {
@@ -73,8 +75,8 @@ pub async fn start(app: &App, actor: &Actor, input: Start, once: Once) -> Result
         details: target.details,
     });
     if let Enqueued::Live(other) = enqueue(&mut deed, &new, targets.collect()).await? {
-        let message = format!("Job {other} does the same work and is not over.");
-        return Err(conflict(&message, "Wait for it, or stop it with `jobCancel`."));
+        let refused = Refused::new(format!("Job {other} does the same work and is not over."));
+        return Err(refused.remedy("Wait for it, or stop it with `jobCancel`.").into());
     }
     deed.answer(new.id);
     let job = store::job::lock(deed.tx(), &actor.scope, new.id, "planId").await?;
@@ -129,10 +131,6 @@ fn unit(kind: JobKind) -> ProgressUnit {
     if kind == JobKind::DataReturn { ProgressUnit::Files } else { ProgressUnit::Targets }
 }
 
-fn conflict(message: &str, remedy: &str) -> Error {
-    Error::Conflict(Conflict::State { message: message.to_owned(), remedy: Some(remedy.to_owned()) })
-}
-
 /// Stops a job: at once when no worker holds it, otherwise as soon as its task comes to a safe point. Asking
 /// again changes nothing.
 ///
@@ -144,8 +142,8 @@ pub async fn cancel(app: &App, actor: &Actor, input: Cancel) -> Result<Job> {
     let job = store::job::lock(deed.tx(), &actor.scope, input.id, "id").await?;
     let after = job.state.after(Verb::Cancel)?;
     if job.kind == JobKind::DataReturn && data_return::received(&deed, job.id).await?.is_some() {
-        let remedy = "Wait: it ends as soon as a worker takes it up.";
-        return Err(conflict("The data was delivered and the receipt is signed.", remedy));
+        let refused = Refused::new("The data was delivered and the receipt is signed.");
+        return Err(refused.remedy("Wait: it ends as soon as a worker takes it up.").into());
     }
     if after == JobState::Cancelled {
         store::job::cancel(deed.tx(), job.id, deed.now()).await?;
@@ -210,7 +208,8 @@ pub(in crate::app) async fn accepted(deed: &mut Deed<'_>, job: &Job, exception: 
 /// `Conflict` a week after the job's end.
 pub(in crate::app) fn in_time(deed: &Deed<'_>, job: &Job) -> Result<()> {
     if !job.is_kept_at(deed.now()) {
-        return Err(conflict("This job ended more than a week ago.", "Plan it again with `jobPlan`."));
+        let refused = Refused::new("This job ended more than a week ago.");
+        return Err(refused.remedy("Plan it again with `jobPlan`.").into());
     }
     Ok(())
 }

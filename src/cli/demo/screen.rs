@@ -27,6 +27,8 @@ pub(super) struct Screen {
     /// Where bars go; none without a terminal.
     target: Option<Target>,
     bar: Mutex<Option<(String, ProgressBar)>>,
+    /// The job that was said to be over: more than one event may tell of that.
+    over: Mutex<Option<String>>,
 }
 
 impl Screen {
@@ -36,7 +38,7 @@ impl Screen {
     }
 
     fn on(out: impl Write + Send + 'static, target: Option<Target>) -> Self {
-        Self { out: Mutex::new(Box::new(out)), target, bar: Mutex::new(None) }
+        Self { out: Mutex::new(Box::new(out)), target, bar: Mutex::default(), over: Mutex::default() }
     }
 
     /// A heading between lines.
@@ -98,9 +100,13 @@ impl Listener for Screen {
     fn job(&self, event: &Value) {
         let job = &event["job"];
         self.with_bar("data return", bars::bytes, |bar| bars::show(bar, job));
-        let is_over = bars::is_over(&text(&job["state"]));
-        if is_over {
-            self.clear();
+        if !bars::is_over(&text(&job["state"])) {
+            return;
+        }
+        self.clear();
+        let id = text(&job["id"]);
+        let told = self.over.lock().unwrap_or_else(PoisonError::into_inner).replace(id.clone());
+        if told != Some(id) {
             self.line("data return", &format!("{}: {}", text(&job["state"]), bars::sentence(&job["progress"])));
         }
     }
@@ -140,7 +146,7 @@ mod tests {
     fn told(state: &str, bytes_done: &str, done: &str) -> Value {
         let progress =
             json!({ "unit": "FILES", "done": done, "total": "8", "bytesDone": bytes_done, "bytesTotal": "200" });
-        json!({ "job": { "state": state, "progress": progress } })
+        json!({ "job": { "id": "job_1", "state": state, "progress": progress } })
     }
 
     #[test]
@@ -178,6 +184,7 @@ mod tests {
         screen.step("OFFBOARDING", 3, 13, "Return of data");
         screen.job(&told("RUNNING", "100", "4"));
         assert_eq!(term.contents(), "");
+        screen.job(&told("PARTIAL", "200", "7"));
         screen.job(&told("PARTIAL", "200", "7"));
         assert_eq!(term.contents(), "  data return PARTIAL: 200 B of 200 B, 7 of 8 files");
     }

@@ -2,84 +2,19 @@
 
 use std::sync::atomic::AtomicU64;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use gangway::ports::storage::{
-    Facts, Fault, FaultKind, Go, Listing, ObjectSource, ObjectStore, Opened, Result, Span, Stored, Upload,
-};
+use gangway::ports::storage::FaultKind;
 use sea_orm::ConnectionTrait;
 
 use super::*;
-use crate::support::{on_both_stacks, run::events};
-
-/// A store that takes so many bytes and then no more.
-struct Small {
-    inner: Arc<dyn ObjectStore>,
-    left: Arc<AtomicU64>,
-}
-
-struct SmallUpload {
-    inner: Box<dyn Upload>,
-    left: Arc<AtomicU64>,
-}
-
-#[async_trait]
-impl ObjectSource for Small {
-    fn list(&self, folder: &ObjectPath) -> Listing {
-        self.inner.list(folder)
-    }
-
-    async fn stat(&self, path: &ObjectPath) -> Result<Facts> {
-        self.inner.stat(path).await
-    }
-
-    async fn open(&self, path: &ObjectPath, span: Span) -> Result<Opened> {
-        self.inner.open(path, span).await
-    }
-}
-
-#[async_trait]
-impl ObjectStore for Small {
-    async fn begin(&self, path: &ObjectPath) -> Result<Box<dyn Upload>> {
-        Ok(Box::new(SmallUpload { inner: self.inner.begin(path).await?, left: self.left.clone() }))
-    }
-
-    async fn delete(&self, path: &ObjectPath) -> Result<()> {
-        self.inner.delete(path).await
-    }
-
-    async fn sweep(&self, folder: &ObjectPath, go: Go) -> Result<u64> {
-        self.inner.sweep(folder, go).await
-    }
-}
-
-#[async_trait]
-impl Upload for SmallUpload {
-    async fn write(&mut self, chunk: Bytes) -> Result<()> {
-        let size = chunk.len() as u64;
-        let took = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(size));
-        took.map_err(|_left| Fault::new(FaultKind::Full, "write", "", "the test says so"))?;
-        self.inner.write(chunk).await
-    }
-
-    async fn finish(self: Box<Self>) -> Result<Stored> {
-        self.inner.finish().await
-    }
-
-    async fn abandon(self: Box<Self>) {
-        self.inner.abandon().await;
-    }
-}
+use crate::{
+    support::{on_both_stacks, run::events},
+    twisted::Flaky,
+};
 
 /// The site's destination takes `bytes` more; gives how many are left.
 fn make_small(site: &mut Site, bytes: u64) -> Arc<AtomicU64> {
     let left = Arc::new(AtomicU64::new(bytes));
-    site.change_shelves(|shelves| {
-        let shelf = &shelves.destinations["returns"];
-        let small = Small { inner: Arc::clone(&shelf.store), left: left.clone() };
-        let small = Shelf { store: Arc::new(small) as _, folder: shelf.folder.clone() };
-        shelves.destinations.insert("returns".to_owned(), small);
-    });
+    site.twist_destination(Flaky { left: Arc::clone(&left), kind: FaultKind::Full });
     left
 }
 

@@ -47,11 +47,14 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{
-    TestApp,
-    flow::merge,
-    make::{self, sent},
-    run::colleague,
+use crate::{
+    support::{
+        TestApp,
+        flow::merge,
+        make::{self, sent},
+        run::colleague,
+    },
+    twisted::{Twist, twisted},
 };
 
 /// Long enough for a shared machine.
@@ -215,6 +218,14 @@ impl Site {
         let mut parts = self.test.app.parts().clone();
         change(&mut parts.shelves);
         self.test.app = App::new(parts);
+    }
+
+    /// From now on `twist` happens in the destination.
+    fn twist_destination(&mut self, twist: impl Twist) {
+        self.change_shelves(|shelves| {
+            let shelf = shelves.destinations.get_mut("returns").unwrap();
+            shelf.store = twisted(&shelf.store, twist);
+        });
     }
 
     /// Each of the first `times` that a part is read back it has changed on the destination's disk.

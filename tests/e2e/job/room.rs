@@ -2,49 +2,15 @@
 
 use std::sync::atomic::AtomicU64;
 
-use async_trait::async_trait;
-use gangway::ports::storage::{Facts, Go, Listing, ObjectSource, ObjectStore, Opened, Result, Span, Upload};
-
 use super::{full::look_now, *};
-use crate::support::on_both_stacks;
+use crate::{support::on_both_stacks, twisted::Twist};
 
-/// A store that says how many bytes are free, and takes everything.
-struct Measured {
-    inner: Arc<dyn ObjectStore>,
-    free: Arc<AtomicU64>,
-}
+/// So many bytes are free, the store says, and takes everything.
+struct Measured(Arc<AtomicU64>);
 
-#[async_trait]
-impl ObjectSource for Measured {
-    fn list(&self, folder: &ObjectPath) -> Listing {
-        self.inner.list(folder)
-    }
-
-    async fn stat(&self, path: &ObjectPath) -> Result<Facts> {
-        self.inner.stat(path).await
-    }
-
-    async fn open(&self, path: &ObjectPath, span: Span) -> Result<Opened> {
-        self.inner.open(path, span).await
-    }
-}
-
-#[async_trait]
-impl ObjectStore for Measured {
-    async fn begin(&self, path: &ObjectPath) -> Result<Box<dyn Upload>> {
-        self.inner.begin(path).await
-    }
-
-    async fn delete(&self, path: &ObjectPath) -> Result<()> {
-        self.inner.delete(path).await
-    }
-
-    async fn sweep(&self, folder: &ObjectPath, go: Go) -> Result<u64> {
-        self.inner.sweep(folder, go).await
-    }
-
-    async fn free_bytes(&self) -> Result<Option<u64>> {
-        Ok(Some(self.free.load(Ordering::SeqCst)))
+impl Twist for Measured {
+    fn free_bytes(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::SeqCst))
     }
 }
 
@@ -56,12 +22,7 @@ const NEEDED: u64 = 105_000;
 /// A site with a file, whose destination says that so many bytes are free.
 async fn measured(test: TestApp, free: u64) -> (Site, Arc<AtomicU64>) {
     let (mut site, free) = (Site::of(test).await, Arc::new(AtomicU64::new(free)));
-    site.change_shelves(|shelves| {
-        let shelf = &shelves.destinations["returns"];
-        let store = Measured { inner: Arc::clone(&shelf.store), free: Arc::clone(&free) };
-        let measured = Shelf { store: Arc::new(store) as _, folder: shelf.folder.clone() };
-        shelves.destinations.insert("returns".to_owned(), measured);
-    });
+    site.twist_destination(Measured(Arc::clone(&free)));
     site.write("a.bin", make::noise(PAYLOAD));
     (site, free)
 }

@@ -3,68 +3,38 @@
 use std::time::Instant;
 
 use async_trait::async_trait;
-use gangway::{
-    app::data_return::clear_ended,
-    ports::storage::{Facts, Go, Listing, ObjectSource, ObjectStore, Opened, Result, Span, Upload},
-};
+use gangway::app::data_return::clear_ended;
 use tokio::sync::Notify;
 use tokio_util::sync::DropGuard;
 
 use super::*;
-use crate::support::{on_both_stacks, run::events};
+use crate::{
+    support::{on_both_stacks, run::events},
+    twisted::Twist,
+};
 
-/// A store that does not begin to write the second part before it is let.
+/// The second part is not begun before it is let.
 struct Held {
-    inner: Arc<dyn ObjectStore>,
-    /// Told when it was asked to.
+    /// Told when it was to begin.
     asked: Arc<Notify>,
     /// Lets it.
     go: CancellationToken,
 }
 
 #[async_trait]
-impl ObjectSource for Held {
-    fn list(&self, folder: &ObjectPath) -> Listing {
-        self.inner.list(folder)
-    }
-
-    async fn stat(&self, path: &ObjectPath) -> Result<Facts> {
-        self.inner.stat(path).await
-    }
-
-    async fn open(&self, path: &ObjectPath, span: Span) -> Result<Opened> {
-        self.inner.open(path, span).await
-    }
-}
-
-#[async_trait]
-impl ObjectStore for Held {
-    async fn begin(&self, path: &ObjectPath) -> Result<Box<dyn Upload>> {
+impl Twist for Held {
+    async fn beginning(&self, path: &ObjectPath) {
         if path.to_string().contains(".part-00002.") {
             self.asked.notify_one();
             self.go.cancelled().await;
         }
-        self.inner.begin(path).await
-    }
-
-    async fn delete(&self, path: &ObjectPath) -> Result<()> {
-        self.inner.delete(path).await
-    }
-
-    async fn sweep(&self, folder: &ObjectPath, go: Go) -> Result<u64> {
-        self.inner.sweep(folder, go).await
     }
 }
 
 /// The site's destination holds the second part up; gives what tells so, and what lets it when it is dropped.
 fn hold_up(site: &mut Site) -> (Arc<Notify>, DropGuard) {
     let (asked, go) = (Arc::<Notify>::default(), CancellationToken::new());
-    site.change_shelves(|shelves| {
-        let shelf = &shelves.destinations["returns"];
-        let held = Held { inner: Arc::clone(&shelf.store), asked: Arc::clone(&asked), go: go.clone() };
-        let held = Shelf { store: Arc::new(held) as _, folder: shelf.folder.clone() };
-        shelves.destinations.insert("returns".to_owned(), held);
-    });
+    site.twist_destination(Held { asked: Arc::clone(&asked), go: go.clone() });
     (asked, go.drop_guard())
 }
 

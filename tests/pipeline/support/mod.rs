@@ -5,6 +5,7 @@ pub(crate) mod scripted;
 pub(crate) mod stores;
 pub(crate) mod tools;
 pub(crate) mod tree;
+pub(crate) mod twisted;
 
 use std::{
     path::{Path, PathBuf},
