@@ -30,6 +30,25 @@ fn the_committed_schema_is_the_built_one() {
     }
 }
 
+/// What clients were told that they can rely on, by name: `Type.field`, and `Enum.VALUE`. A name leaves this list when its
+/// field was deprecated for long enough, and never together with a change of the schema.
+#[test]
+fn what_clients_were_promised_is_there() {
+    let built = graphql::sdl();
+    let promised = include_str!("promised.txt");
+    let is_there = |name: &str| {
+        let (owner, member) = name.split_once('.').unwrap();
+        let mut found = ["type", "interface", "input", "enum"].into_iter().flat_map(|of| {
+            // `implements` may stand behind the name.
+            let rest = built.split_once(&format!("\n{of} {owner} ")).map(|(_, rest)| rest.split('{').next().unwrap());
+            rest.map(|rest| body(&built, format!("{of} {owner} {rest}").trim_end())).unwrap_or_default()
+        });
+        found.any(|line| line.split([':', '(', ' ']).next() == Some(member))
+    };
+    let absent: Vec<_> = promised.lines().filter(|name| !is_there(name)).collect();
+    assert!(absent.is_empty() && promised.lines().count() > 240, "{absent:?}");
+}
+
 /// The lines of a type's body, without descriptions; the arguments of a field stand on its line.
 fn body(sdl: &str, definition: &str) -> Vec<String> {
     let Some((_, rest)) = sdl.split_once(&format!("\n{definition} ")) else { return Vec::new() };

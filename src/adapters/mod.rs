@@ -6,3 +6,4 @@
 pub mod jwks;
 pub mod local_files;
 pub mod s3;
+pub mod witness;

@@ -47,6 +47,8 @@ pub mod rate;
 pub mod recipient_key;
 mod revision;
 pub mod rows;
+pub mod sanitization;
+pub mod scan;
 pub mod stakeholder;
 pub mod step;
 pub mod user;

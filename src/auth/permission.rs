@@ -135,6 +135,7 @@ mod tests {
     use std::collections::{BTreeSet, HashSet};
 
     use super::*;
+    use crate::domain::decision::DecisionKind;
     use crate::{auth::ClientScope, ids::ActorId};
 
     const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/permissions.md");
@@ -219,6 +220,15 @@ mod tests {
                 "dataReturnAcknowledge"
             ]
         );
+    }
+
+    #[test]
+    fn whoever_a_decision_asks_may_vote() {
+        for kind in DecisionKind::ALL {
+            for role in kind.rule().roles() {
+                assert!(acting_as(role).may(Permission::DecisionVote), "{kind} asks {role}");
+            }
+        }
     }
 
     #[test]

@@ -85,7 +85,7 @@ const STEERERS: &[Role] =
     &[OnboardingManager, Technician, AccountManager, ServiceDeliveryManager, HeadOfOperations, Operator];
 /// Those who watch over the queue and the log as a whole, all clients together.
 const OVERSEERS: &[Role] = &[Compliance, ServiceDeliveryManager, HeadOfOperations, Director, Operator, Admin];
-/// Whom a decision can ask: neither Admin, nor operators, nor programs.
+/// Whom a decision can ask: neither Admin nor programs.
 const VOTERS: &[Role] = &[
     Sales,
     OnboardingManager,
@@ -97,6 +97,7 @@ const VOTERS: &[Role] = &[
     ServiceDeliveryManager,
     HeadOfOperations,
     Director,
+    Operator,
     ClientContact,
 ];
 

@@ -37,7 +37,7 @@ pub use client::token;
 pub use docs::{help, markdown};
 pub use settings::Setting;
 pub use source::{Environment, Flags, Problem, Problems};
-pub use storage::{FileStore, Root, S3Store, StoreUse};
+pub use storage::{FileStore, Root, S3Store, StoreName, StoreUse};
 pub use values::{Hints, LogFormat, Origin, Secret, Size, Value};
 
 settings! {
@@ -59,7 +59,7 @@ settings! {
         url: Option<Secret> = "" from "DATABASE_URL";
         /// The most connections one process opens.
         connections: u32 = "16" from "GANGWAY_DATABASE_CONNECTIONS" within "2" to "500";
-        /// The longest one statement may take.
+        /// The longest one statement may take on PostgreSQL. SQLite knows no such limit.
         statement_timeout: Duration = "10s" from "GANGWAY_STATEMENT_TIMEOUT" within "100ms" to "10m";
     }
     /// Redis carries hints, wake-ups and callers' allowances, never state. Without it all of them stay inside the process.
@@ -160,6 +160,9 @@ settings! {
         sources: Vec<Root> = "" from "GANGWAY_SOURCES";
         /// Folders a data return may be delivered to, in the same form.
         destinations: Vec<Root> = "" from "GANGWAY_DESTINATIONS";
+        /// Names of folders in `GANGWAY_SOURCES` in which clients' data may be destroyed, separated by commas. In them a
+        /// client's data lies below a folder that is called as its short name; nothing else is touched.
+        erasable: Vec<StoreName> = "" from "GANGWAY_ERASABLE";
         /// S3 stores, as a JSON list of `{"name", "endpoint", "bucket", "region", "prefix", "uses"}`. The keys of
         /// store `name` come from `GANGWAY_S3_NAME_ACCESS_KEY_ID` and `GANGWAY_S3_NAME_SECRET_ACCESS_KEY`.
         s3_stores: Vec<S3Store> = "" from "GANGWAY_S3_STORES";

@@ -94,6 +94,23 @@ impl Value for FileStore {
     }
 }
 
+/// What a store is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreName(pub String);
+
+impl Value for StoreName {
+    const KIND: &'static str = "a store's name";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        check_name(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Listed for StoreName {
+    const LIST_KIND: &'static str = "names, separated by commas";
+}
+
 impl Value for Root {
     const KIND: &'static str = "name=path";
 

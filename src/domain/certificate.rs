@@ -16,6 +16,8 @@ words! {
     CertificateKind {
         /// A client's data was packed, sent and read back.
         DataReturnReceipt = "DATA_RETURN_RECEIPT",
+        /// A client's data was destroyed, and somebody else saw that it is gone.
+        Sanitization = "SANITIZATION",
     }
 }
 

@@ -216,6 +216,10 @@ words! {
         DataReturnDisputed = "data_return.disputed",
         /// What a data return left behind was taken away.
         DataReturnCleared = "data_return.cleared",
+        /// The destruction of a client's data began: from here on it may be gone.
+        DataDestructionBegun = "data.destruction_begun",
+        /// A client's data was destroyed, and nothing is left at its place.
+        DataDestroyed = "data.destroyed",
         /// A signed statement was issued.
         CertificateIssued = "certificate.issued",
 

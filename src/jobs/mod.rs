@@ -10,6 +10,10 @@
 //! [`JobKind`](crate::domain::job::JobKind); its registration in `startup`.
 
 pub mod data_return;
+pub mod discovery_scan;
+pub mod sanitization;
+pub mod sanitization_verification;
+mod sheets;
 mod task;
 
 pub use task::{Keeper, Progressing, Registry, Signals, Task, TaskContext};

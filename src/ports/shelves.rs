@@ -5,8 +5,11 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 
-use super::storage::{
-    Facts, Fault, FaultKind, Go, Listing, ObjectPath, ObjectSource, ObjectStore, Opened, Result, Span, Upload,
+use super::{
+    eraser::{Eraser, Witness},
+    storage::{
+        Facts, Fault, FaultKind, Go, Listing, ObjectPath, ObjectSource, ObjectStore, Opened, Result, Span, Upload,
+    },
 };
 
 /// A store and the folder of it that belongs to us.
@@ -23,6 +26,17 @@ impl<S: ?Sized> Clone for Shelf<S> {
     }
 }
 
+/// A place whose content may be destroyed, and those who look afterwards.
+#[derive(Clone)]
+pub struct Erasable {
+    /// What destroys.
+    pub eraser: Arc<dyn Eraser>,
+    /// Nothing outside this folder is named by a caller.
+    pub folder: ObjectPath,
+    /// Whoever looks whether anything is left: another way of reading than the one that destroyed, and another program.
+    pub witnesses: Vec<Arc<dyn Witness>>,
+}
+
 /// Every configured place, by name.
 #[derive(Clone)]
 pub struct Shelves {
@@ -30,6 +44,8 @@ pub struct Shelves {
     pub sources: BTreeMap<String, Shelf<dyn ObjectSource>>,
     /// Where a data return may go.
     pub destinations: BTreeMap<String, Shelf<dyn ObjectStore>>,
+    /// Sources whose content may be destroyed.
+    pub erasable: BTreeMap<String, Erasable>,
     /// Gangway's own files: uploads, and work in progress.
     pub own: Shelf<dyn ObjectStore>,
 }
@@ -39,6 +55,7 @@ impl fmt::Debug for Shelves {
         f.debug_struct("Shelves")
             .field("sources", &self.sources.keys())
             .field("destinations", &self.destinations.keys())
+            .field("erasable", &self.erasable.keys())
             .finish_non_exhaustive()
     }
 }
@@ -48,7 +65,7 @@ impl Default for Shelves {
     fn default() -> Self {
         let store: Arc<dyn ObjectStore> = Arc::new(Nowhere);
         let own = Shelf { store, folder: ObjectPath::ROOT };
-        Self { sources: BTreeMap::new(), destinations: BTreeMap::new(), own }
+        Self { sources: BTreeMap::new(), destinations: BTreeMap::new(), erasable: BTreeMap::new(), own }
     }
 }
 

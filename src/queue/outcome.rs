@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    domain::job::{JobError, Outcome},
+    domain::{
+        gate::Blocker,
+        job::{JobError, Outcome},
+    },
     error::{Conflict, Error, Unavailable},
 };
 
@@ -19,7 +22,12 @@ pub(super) fn outcome_of(error: &Error) -> Outcome {
         Error::NotFound(absent) => {
             Outcome::Fail(failure("NOT_FOUND", format!("A {} it needs is not there.", absent.noun), None))
         }
-        Error::Blocked(_) => Outcome::Fail(failure("BLOCKED", "What has to come first is not done.", None)),
+        Error::Blocked(blockers) => {
+            let closed: Vec<_> = blockers.iter().map(Blocker::message).collect();
+            let message = format!("What has to come first is not done. {}", closed.join(" "));
+            let remedy = blockers.first().and_then(Blocker::remedy);
+            Outcome::Fail(failure("BLOCKED", message, remedy))
+        }
         Error::PlanChanged(_) => {
             let remedy = Some("Make a new plan with `jobPlan`.".to_owned());
             Outcome::Fail(failure("PLAN_CHANGED", "What the plan would touch has changed since.", remedy))

@@ -28,6 +28,7 @@ use crate::{
         App,
         job::{Tick, Ticks},
     },
+    clock::{IdSource, System},
     error::Error,
     ids::JobId,
 };
@@ -96,7 +97,8 @@ impl RedisCarrier {
         let names =
             Names { queue: format!("{prefix}:jobs"), bell: format!("{prefix}:bell"), ticks: format!("{prefix}:ticks") };
         let (outbox, inbox) = mpsc::channel(OUTBOX);
-        let origin = format!("{}-{}", settings.host, std::process::id());
+        // Neither a host's name nor a process's number is unique among containers.
+        let origin = System.next().to_string();
         Ok(Self { client, connection, names, outbox, inbox: Mutex::new(Some(inbox)), origin })
     }
 

@@ -215,7 +215,7 @@ impl Process {
     }
 
     fn start_worker(&self) -> Running {
-        let registry = Registry::default().with(crate::jobs::data_return::ReturnTask::new(self.shelves.clone()));
+        let registry = Registry::of(&self.shelves);
         let worker = Worker::start(&self.queue, &self.app, registry);
         let repair = reconcile::start(self.app.clone(), self.queue.clone(), self.stop.clone());
         Running { worker, repair }

@@ -6,13 +6,15 @@ use secrecy::SecretString;
 
 use crate::{
     adapters::{
-        local_files::{LocalFiles, Mounts},
+        local_files::{Find, LocalFiles, Mounts},
         s3::{AddressStyle, S3, S3Config},
+        witness::Listing,
     },
-    config::{Config, FileStore, S3Store, StoreUse},
+    config::{Config, FileStore, S3Store, StoreName, StoreUse},
     error::{Error, Result, Violation},
     ports::{
-        shelves::{Shelf, Shelves},
+        eraser::Witness,
+        shelves::{Erasable, Shelf, Shelves},
         storage::{ObjectPath, ObjectSource, ObjectStore},
     },
 };
@@ -39,7 +41,24 @@ pub(super) fn build(config: &Config) -> Result<Shelves> {
             destinations.insert(store.name.clone(), Shelf { store: Arc::new(bucket), folder });
         }
     }
-    Ok(Shelves { sources, destinations, own: own(config)? })
+    let erasable = storage
+        .erasable
+        .iter()
+        .map(|StoreName(name)| Ok((name.clone(), erasable(config, name)?)))
+        .collect::<Result<_>>()?;
+    Ok(Shelves { sources, destinations, erasable, own: own(config)? })
+}
+
+/// The source of this name, as a place whose content may be destroyed.
+fn erasable(config: &Config, name: &str) -> Result<Erasable> {
+    let Some(root) = config.storage.sources.iter().find(|root| root.name == *name) else {
+        let violation = Violation::new("GANGWAY_ERASABLE", format!("There is no folder `{name}` in GANGWAY_SOURCES."));
+        return Err(violation.remedy("Only folders of this machine can be erased.").into());
+    };
+    let files = Arc::new(LocalFiles::open(&root.path, Mounts::Stay)?);
+    let witnesses: Vec<Arc<dyn Witness>> =
+        vec![Arc::new(Listing::of(files.clone())), Arc::new(Find::below(root.path.clone()))];
+    Ok(Erasable { eraser: files, folder: ObjectPath::ROOT, witnesses })
 }
 
 fn own(config: &Config) -> Result<Shelf<dyn ObjectStore>> {

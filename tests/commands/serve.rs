@@ -38,6 +38,13 @@ async fn flags_say_where_to_listen_and_where_the_data_lies() {
 }
 
 #[tokio::test]
+async fn schema_prints_what_the_server_answers_to() {
+    let said = Place::new().run(&["schema"]).await;
+    let committed = include_str!("../../schema.graphql");
+    assert!(said.code == 0 && said.out == committed, "{}", said.err);
+}
+
+#[tokio::test]
 async fn wrong_arguments_are_told_apart_from_whatever_a_command_ends_with() {
     let place = Place::new();
     for arguments in [&["serve", "--workers"][..], &["nonsense"], &["watch", "--token", "secret"]] {

@@ -10,6 +10,7 @@ mod support;
 mod callers;
 mod crashes;
 mod crowds;
+mod destructions;
 mod drains;
 mod outages;
 mod returns;

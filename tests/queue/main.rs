@@ -12,13 +12,14 @@ mod stopping;
 use std::time::Duration;
 
 use gangway::{
+    app::App,
     jobs::Registry,
-    queue::{Queue, Settings, Worker},
+    queue::{Background, Queue, Settings, Worker},
     reconcile,
 };
 use support::{
     lab::Lab,
-    stack::{OwnDatabase, Stack},
+    stack::{self, OwnDatabase, Stack},
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -103,11 +104,24 @@ impl Site {
         (queue, working)
     }
 
+    /// The same deployment as another process has it, whose heart beats once a minute.
+    pub(crate) async fn beside(&self) -> (App, Queue, Background) {
+        let minute = Duration::from_mins(1);
+        let queue = Queue::open(Settings { beat: minute, lease: minute * 6, ..self.stack.plan.settings() }).unwrap();
+        let app = stack::app(stack::connect(&self.stack.plan.database).await, queue.hints());
+        let background = queue.start(&app);
+        (app, queue, background)
+    }
+
     fn work_as(&self, queue: &Queue) -> Working {
+        self.work_for(queue, &self.stack.app)
+    }
+
+    fn work_for(&self, queue: &Queue, app: &App) -> Working {
         let registry = Registry::default().with(Lab { log: self.stack.log() });
         let stop = CancellationToken::new();
-        let repair = reconcile::start(self.stack.app.clone(), queue.clone(), stop.clone());
-        Working { worker: Worker::start(queue, &self.stack.app, registry), stop, repair }
+        let repair = reconcile::start(app.clone(), queue.clone(), stop.clone());
+        Working { worker: Worker::start(queue, app, registry), stop, repair }
     }
 }
 

@@ -45,6 +45,26 @@ async fn cancel(stack: &Stack, job: JobId) -> Value {
     answer.data.into_json().unwrap()["jobCancel"].take()
 }
 
+/// A worker whose heart beats once a minute, in another process than those who watch and steer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn progress_and_a_cancel_go_from_process_to_process() {
+    let site = crate::Site::cluster().await;
+    let stack = &site.stack;
+    let (app, queue, _background) = site.beside().await;
+    let mut ticks = stack.app.parts().ticks.watch();
+    let job = stack.order_one(&Args { ms: 20_000, ..Args::default() }, |_| {}).await;
+    let working = site.work_for(&queue, &app);
+    let told = tokio::time::timeout(LONG, ticks.recv()).await.unwrap().unwrap();
+    assert_eq!(told.job, job, "what the worker tells is heard here");
+    let began = Instant::now();
+    assert_eq!(cancel(stack, job).await["job"]["isCancelRequested"], true);
+    stack.all_over(LONG).await;
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}: nobody waited for a beat", began.elapsed());
+    assert_eq!(stack.row(job).await.state, "CANCELLED");
+    stack.assert_consistent().await;
+    working.end(LONG).await;
+}
+
 on_every_stack! {
     async fn a_running_job_that_is_cancelled_stops_within_a_few_beats(site) {
         let stack = &site.stack;

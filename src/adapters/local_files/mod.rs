@@ -33,10 +33,15 @@ use crate::ports::storage::{
 };
 
 mod beneath;
+mod erase;
+mod find;
 mod names;
 mod read;
+mod survey;
 mod walk;
 mod write;
+
+pub use find::Find;
 
 /// One folder and all below it.
 #[derive(Clone)]

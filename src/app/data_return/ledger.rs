@@ -8,11 +8,11 @@ use crate::{
         Deed,
         certificate::{self, Issue},
         holding,
+        job::under_way,
     },
     auth::ClientScope,
     domain::{
         certificate::{Certificate, CertificateKind},
-        engagement::EngagementState,
         event::{EventKind, NewEvent},
         holding::{Holding, HoldingDetails, HoldingState},
         job::Job,
@@ -65,18 +65,6 @@ pub async fn closing(
     Ok(None)
 }
 
-/// The offboarding was running when the job was ordered; it may have been given up before a worker took the job.
-async fn under_way(deed: &Deed<'_>, job: &Job) -> Result<()> {
-    let Some(id) = job.engagement_id else { return Ok(()) };
-    let engagement = store::engagement::find(deed.tx(), &deed.actor().scope, id).await?;
-    if engagement.is_some_and(|engagement| engagement.state == EngagementState::Running) {
-        return Ok(());
-    }
-    let violation =
-        Violation::new("engagementId", "The offboarding that the data was to be returned in is not running.");
-    Err(violation.remedy("Order the job again when it is.").into())
-}
-
 /// The package that the job's receipt is about, once there is one.
 ///
 /// # Errors
@@ -89,19 +77,6 @@ pub async fn received(deed: &Deed<'_>, job: JobId) -> Result<Option<Summary>> {
 fn package_of(receipt: &Certificate) -> Result<Summary> {
     let mut statement: serde_json::Value = serde_json::from_str(&receipt.statement).map_err(Error::internal)?;
     store::json("certificate", "statement", receipt.id, statement["package"].take())
-}
-
-/// The return failed or was cancelled: the data is as alive as before. Safe to repeat.
-///
-/// # Errors
-/// Those of the database.
-pub async fn given_up(deed: &mut Deed<'_>, ids: &[HoldingId]) -> Result<()> {
-    for mut holding in lock(deed, ids).await? {
-        if holding.state == HoldingState::Closing {
-            holding::fail_closing(deed, &mut holding).await?;
-        }
-    }
-    Ok(())
 }
 
 /// The package lies at the destination and was read back: signs the receipt, and takes what is only

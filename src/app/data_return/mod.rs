@@ -29,8 +29,7 @@ pub use accept::accepted_by;
 pub(in crate::app) use accept::{accept, acceptable};
 pub use acknowledge::{Acknowledge, Verdict, acknowledge};
 pub use clear::{clear_ended, clear_packages, replaced};
-pub use ledger::{Delivered, closing, delivered, given_up, received};
-pub use plan::HOLDINGS_MAX;
+pub use ledger::{Delivered, closing, delivered, received};
 pub(in crate::app) use plan::{blockers, draft};
 
 /// What a caller chooses.

@@ -6,33 +6,26 @@ use super::{Args, Delivery, Options, TargetDetails};
 use crate::{
     app::{
         App,
-        job::{Ask, Draft},
+        job::{Ask, Draft, Wanted, course, is_offboarding, lines, step_of},
     },
     auth::{Actor, ClientScope},
     domain::{
         agreement::DataFormat,
         client::Client,
-        engagement::{Engagement, EngagementKind, EngagementState},
         gate::{self, Blocker},
         holding::{Holding, HoldingDetails, HoldingFilter, HoldingKind, HoldingState},
         job::{JobKind, PlannedTarget},
         recipient_key::StoredKey,
     },
     error::{Error, Result, Violation},
-    ids::{ClientId, StepId},
-    store::{self, Reader, room::CLIENT_MAX},
+    ids::ClientId,
+    store::{self, Reader},
 };
 
 /// The key of the step that returns data, in every offboarding process.
 const STEP: &str = "data_return";
 /// The states of data that can be returned.
 const OPEN: [HoldingState; 3] = [HoldingState::Active, HoldingState::Closing, HoldingState::Resurfaced];
-/// The most holdings of one return.
-///
-/// # Source
-/// Rule of the API: up to 500 items at once, larger work in several plans.
-pub const HOLDINGS_MAX: u16 = 500;
-
 /// Judges what a return of these holdings would do. Nothing is written.
 ///
 /// # Errors
@@ -46,23 +39,20 @@ pub(in crate::app) async fn draft(
     options: &Options,
 ) -> Result<Draft> {
     let scope = &actor.scope;
-    let engagement = store::engagement::find(db, scope, ask.engagement_id).await?;
-    let engagement = engagement.ok_or_else(|| Error::not_found("engagement", "engagementId"))?;
-    let client = store::client::find(db, scope, engagement.client_id).await?;
-    let client = client.ok_or_else(|| Error::not_found("engagement", "engagementId"))?;
-    let holdings = holdings(db, scope, &client, ask).await?;
+    let (engagement, client) = course(db, scope, ask).await?;
+    let holdings = lines(db, scope, &client, ask, &wanted(client.id)).await?;
     let keys = keys(db, scope, &client, options).await?;
     let delivery = Delivery {
         format: options.format,
         destination: options.destination.clone(),
         recipients: keys.iter().map(|key| key.fingerprint.clone()).collect(),
     };
-    under_way(&engagement)?;
+    is_offboarding(&engagement, "Data is returned")?;
     destination(app, options)?;
     agreed(db, &client, options).await?;
     Ok(Draft {
         client_id: client.id,
-        step_id: step(db, scope, &engagement).await?,
+        step_id: step_of(db, scope, &engagement, STEP).await?,
         targets: holdings.iter().map(|holding| target(holding, &delivery)).collect::<Result<_>>()?,
         warnings: warnings(&holdings),
         blockers: blockers(db, scope, app, &[client.id]).await?.remove(&client.id).unwrap_or_default(),
@@ -79,56 +69,19 @@ pub(in crate::app) async fn draft(
     })
 }
 
-fn under_way(engagement: &Engagement) -> Result<()> {
-    if engagement.kind == EngagementKind::Offboarding && engagement.state == EngagementState::Running {
-        return Ok(());
+/// The client's data that is there and goes back.
+fn wanted(client: ClientId) -> Wanted<'static> {
+    Wanted {
+        among: HoldingFilter {
+            client_id: Some(client),
+            kinds: vec![HoldingKind::Data],
+            states: OPEN.to_vec(),
+            ..HoldingFilter::default()
+        },
+        is_fit: &|holding| matches!(&holding.details, HoldingDetails::Data(data) if data.disposition.is_returned()),
+        is_not: "is not data that is to be returned now",
+        remedy: "Only DATA holdings count that are open and have RETURN or RETURN_THEN_DESTROY.",
     }
-    Err(Error::state("Data is returned in the course of an offboarding that is running."))
-}
-
-async fn holdings(db: &impl Reader, scope: &ClientScope, client: &Client, ask: &Ask) -> Result<Vec<Holding>> {
-    let (ids, filter) = (ask.holding_ids.as_slice(), ask.filter.as_ref());
-    let mut found = if ids.is_empty() {
-        store::holding::all(db, scope, &open_data(client.id), CLIENT_MAX as u64).await?
-    } else {
-        store::holding::load_many(db, scope, ids).await?
-    };
-    found.retain(|holding| holding.client_id == client.id);
-    if !ids.is_empty() && found.len() != ids.len() {
-        return Err(Error::not_found("holding", "holdingIds"));
-    }
-    if ids.is_empty() {
-        found.retain(|holding| is_returnable(holding) && filter.is_none_or(|filter| filter.admits(holding)));
-    }
-    if let Some(other) = found.iter().find(|holding| !is_returnable(holding)) {
-        let message = format!("{} is not data that is to be returned now.", other.name);
-        return Err(Violation::new("holdingIds", message)
-            .remedy("Name DATA holdings with RETURN that are open.")
-            .into());
-    }
-    if !(1..=usize::from(HOLDINGS_MAX)).contains(&found.len()) {
-        let message = format!("A return takes 1 to {HOLDINGS_MAX} holdings; these are {}.", found.len());
-        let field = if filter.is_some() { "filter" } else { "holdingIds" };
-        let remedy = "Only data that is open and to be returned counts. Plan more than that in several jobs.";
-        return Err(Violation::new(field, message).remedy(remedy).into());
-    }
-    found.sort_by_key(|holding| holding.id);
-    Ok(found)
-}
-
-/// The client's data that is there, whatever is to become of it.
-fn open_data(client: ClientId) -> HoldingFilter {
-    HoldingFilter {
-        client_id: Some(client),
-        kinds: vec![HoldingKind::Data],
-        states: OPEN.to_vec(),
-        ..HoldingFilter::default()
-    }
-}
-
-fn is_returnable(holding: &Holding) -> bool {
-    OPEN.contains(&holding.state)
-        && matches!(&holding.details, HoldingDetails::Data(data) if data.disposition.is_returned())
 }
 
 async fn keys(db: &impl Reader, scope: &ClientScope, client: &Client, options: &Options) -> Result<Vec<StoredKey>> {
@@ -187,12 +140,6 @@ pub(in crate::app) async fn blockers(
     gates.push(gate::Gate::NoticeRecorded);
     let missing = |(client, situation)| (client, gate::evaluate_hard(&gates, &situation));
     Ok(situations.into_iter().map(missing).collect())
-}
-
-async fn step(db: &impl Reader, scope: &ClientScope, engagement: &Engagement) -> Result<Option<StepId>> {
-    let mut steps = store::step::of_engagements(db, scope, &[engagement.id]).await?;
-    let steps = steps.remove(&engagement.id).unwrap_or_default();
-    Ok(steps.into_iter().find(|step| step.key == STEP).map(|step| step.id))
 }
 
 fn warnings(holdings: &[Holding]) -> Vec<String> {

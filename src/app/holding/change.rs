@@ -7,7 +7,7 @@ use crate::{
     domain::{
         decision::{DecisionKind, DecisionState},
         event::EventKind,
-        holding::{Holding, HoldingVerb},
+        holding::{Holding, HoldingState, HoldingVerb},
         text::Name,
     },
     error::{Error, Result, Violation},
@@ -86,6 +86,16 @@ pub(in crate::app) async fn begin_closing(deed: &mut Deed<'_>, holding: &mut Hol
 /// The attempt to remove it failed: it is as alive as before.
 pub(in crate::app) async fn fail_closing(deed: &mut Deed<'_>, holding: &mut Holding) -> Result<()> {
     step(deed, holding, HoldingVerb::FailClosing, EventKind::HoldingRemovalFailed, "is as alive as before").await
+}
+
+/// The attempts to remove these failed or were given up. Safe to repeat: only what is being closed is meant.
+pub(in crate::app) async fn give_up(deed: &mut Deed<'_>, ids: &[HoldingId]) -> Result<()> {
+    for mut holding in store::holding::lock_many(deed.tx(), &deed.actor().scope, ids).await? {
+        if holding.state == HoldingState::Closing {
+            fail_closing(deed, &mut holding).await?;
+        }
+    }
+    Ok(())
 }
 
 /// It was removed, and nobody looked yet.

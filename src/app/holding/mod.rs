@@ -18,7 +18,9 @@ use crate::{
 mod change;
 
 pub use change::{Retain, activate, retain};
-pub(in crate::app) use change::{begin_closing, close, excepted, fail_closing, lapsed, remove, resurface, touch};
+pub(in crate::app) use change::{
+    begin_closing, close, excepted, fail_closing, give_up, lapsed, remove, resurface, touch,
+};
 
 /// The most lines that are listed as residual at once.
 const RESIDUALS_MAX: u64 = 1_000;

@@ -4,7 +4,7 @@
 //! it waits, or given up after its worker died too often. So this lies with the state, not with the task.
 
 use crate::{
-    app::{Deed, data_return},
+    app::{Deed, data_return, holding},
     domain::job::{JobKind, JobState, Settlement, TargetState, Verb},
     error::{Error, Result},
     ids::JobId,
@@ -34,9 +34,9 @@ pub(super) async fn proven(deed: &Deed<'_>, job: JobId, kind: JobKind, settlemen
 /// Those of the database.
 pub(super) async fn ended(deed: &mut Deed<'_>, job: JobId, kind: JobKind, state: JobState) -> Result<()> {
     let is_in_vain = state.is_terminal() && state != JobState::Succeeded;
-    if is_in_vain && kind == JobKind::DataReturn {
+    if is_in_vain && matches!(kind, JobKind::DataReturn | JobKind::Sanitization) {
         let holdings = store::job::holdings_of(deed.tx(), job).await?;
-        data_return::given_up(deed, &holdings).await?;
+        holding::give_up(deed, &holdings).await?;
     }
     Ok(())
 }

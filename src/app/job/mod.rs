@@ -7,8 +7,10 @@
 //!
 //! Deliberately absent: *how* a job is dispatched (`queue`) and what a kind does (`jobs`).
 
+mod course;
 mod ending;
 mod events;
+mod lines;
 mod plan;
 mod read;
 mod steer;
@@ -24,6 +26,9 @@ pub use self::{
     steer::{Cancel, Retry, Start, cancel, retry, start},
     ticks::{Tick, Ticks},
 };
+pub(in crate::app) use course::{course, is_offboarding, step_of, under_way};
+pub use lines::LINES_MAX;
+pub(in crate::app) use lines::{Wanted, lines};
 pub(in crate::app) use steer::{accepted, in_time};
 
 use crate::{

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    app::{App, data_return},
+    app::{App, data_return, sanitization, scan},
     auth::{Actor, permission::Permission},
     domain::{
         event::{EventKind, NewEvent},
@@ -40,6 +40,12 @@ pub struct Ask {
 pub enum Options {
     /// For a return of data.
     DataReturn(data_return::Options),
+    /// For a scan.
+    DiscoveryScan(scan::Options),
+    /// For a destruction of data.
+    Sanitization(sanitization::Options),
+    /// For the verification of such.
+    SanitizationVerification(sanitization::VerificationOptions),
 }
 
 impl Options {
@@ -47,6 +53,9 @@ impl Options {
     pub const fn kind(&self) -> JobKind {
         match self {
             Self::DataReturn(_) => JobKind::DataReturn,
+            Self::DiscoveryScan(_) => JobKind::DiscoveryScan,
+            Self::Sanitization(_) => JobKind::Sanitization,
+            Self::SanitizationVerification(_) => JobKind::SanitizationVerification,
         }
     }
 }
@@ -152,9 +161,20 @@ fn planned(plan: &Plan) -> NewEvent {
 /// # Errors
 /// Those of the kind's planner.
 pub(super) async fn draft(db: &impl Reader, app: &App, actor: &Actor, ask: &Ask) -> Result<Draft> {
-    match &ask.options {
-        Options::DataReturn(options) => data_return::draft(db, app, actor, ask, options).await,
+    let mut draft = match &ask.options {
+        Options::DataReturn(options) => data_return::draft(db, app, actor, ask, options).await?,
+        Options::DiscoveryScan(_) => scan::draft(db, app, actor, ask).await?,
+        Options::Sanitization(options) => sanitization::draft(db, app, actor, ask, options).await?,
+        Options::SanitizationVerification(options) => {
+            sanitization::draft_verification(db, app, actor, ask, options).await?
+        }
+    };
+    if ask.options.kind() == JobKind::Sanitization {
+        // What is decided on is the very hash, so it is known only now.
+        let hash = draft.hash(&found(ask, &draft))?;
+        draft.blockers.extend(sanitization::undecided(db, &actor.scope, draft.client_id, &hash).await?);
     }
+    Ok(draft)
 }
 
 /// Those of `ids` that the caller may see.
@@ -166,7 +186,7 @@ pub async fn load_plans(app: &App, actor: &Actor, ids: &[JobPlanId]) -> Result<V
     store::job::load_plans(app.db().read(), &actor.scope, ids).await
 }
 
-/// What stands in the way of a job of this kind now, for each of these clients that the caller may see.
+/// What stands in the way now of plans for jobs of this kind, given by client and hash, for each that the caller may see.
 ///
 /// # Errors
 /// `Forbidden`, and those of the database.
@@ -174,11 +194,18 @@ pub async fn blockers(
     app: &App,
     actor: &Actor,
     kind: JobKind,
-    clients: &[ClientId],
-) -> Result<HashMap<ClientId, Vec<Blocker>>> {
+    plans: &[(ClientId, String)],
+) -> Result<HashMap<(ClientId, String), Vec<Blocker>>> {
     actor.require(Permission::Plan)?;
-    match kind {
-        JobKind::DataReturn => data_return::blockers(app.db().read(), &actor.scope, app, clients).await,
-        _ => Err(Error::internal(format!("{kind} has a plan and no planner"))),
-    }
+    let (db, scope) = (app.db().read(), &actor.scope);
+    let clients: Vec<_> = plans.iter().map(|(client, _)| *client).collect();
+    let closed = match kind {
+        JobKind::Sanitization => return sanitization::blockers_of_plans(db, scope, app, plans).await,
+        JobKind::DataReturn => data_return::blockers(db, scope, app, &clients).await?,
+        JobKind::SanitizationVerification => sanitization::verification_blockers(db, scope, app, &clients).await?,
+        JobKind::DiscoveryScan => clients.iter().map(|client| (*client, Vec::new())).collect(),
+        _ => return Err(Error::internal(format!("{kind} has a plan and no planner"))),
+    };
+    let of_plan = |plan: &(ClientId, String)| Some((plan.clone(), closed.get(&plan.0)?.clone()));
+    Ok(plans.iter().filter_map(of_plan).collect())
 }

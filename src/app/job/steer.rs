@@ -128,7 +128,10 @@ fn new_job(deed: &Deed<'_>, plan: &Plan, args: serde_json::Value, reason: Prose)
 }
 
 fn unit(kind: JobKind) -> ProgressUnit {
-    if kind == JobKind::DataReturn { ProgressUnit::Files } else { ProgressUnit::Targets }
+    match kind {
+        JobKind::DataReturn | JobKind::DiscoveryScan | JobKind::Sanitization => ProgressUnit::Files,
+        _ => ProgressUnit::Targets,
+    }
 }
 
 /// Stops a job: at once when no worker holds it, otherwise as soon as its task comes to a safe point. Asking
@@ -157,6 +160,10 @@ pub async fn cancel(app: &App, actor: &Actor, input: Cancel) -> Result<Job> {
     }
     let job = store::job::lock(deed.tx(), &actor.scope, job.id, "id").await?;
     deed.commit().await?;
+    if job.is_cancel_requested {
+        // Whoever holds it hears of it with its next beat at the latest.
+        app.parts().hints.nudge().await;
+    }
     Ok(job)
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{events, worker};
 use crate::{
-    app::App,
+    app::{App, Deed},
     auth::{Actor, permission::Permission},
     domain::job::{JobError, JobKind, Lease, NewTarget, Target, TargetCounts, TargetState, TargetVerb},
     error::Result,
@@ -50,7 +50,24 @@ pub async fn step(
 ) -> Result<Option<(TargetState, Target)>> {
     let actor = Actor::system();
     let Some(mut deed) = worker::begin(app, &actor, lease).await? else { return Ok(None) };
-    let mut target = store::job::get_target(deed.tx(), lease.job, id).await?;
+    let stepped = change(&mut deed, lease.job, kind, id, verb, report).await?;
+    deed.commit().await?;
+    Ok(Some(stepped))
+}
+
+/// The same as part of `deed`, which holds the job.
+///
+/// # Errors
+/// As [`step`].
+pub(in crate::app) async fn change(
+    deed: &mut Deed<'_>,
+    job: JobId,
+    kind: JobKind,
+    id: JobTargetId,
+    verb: TargetVerb,
+    report: Report,
+) -> Result<(TargetState, Target)> {
+    let mut target = store::job::get_target(deed.tx(), job, id).await?;
     let before = target.state;
     target.state = before.after(verb)?;
     target.attempt += u32::from(verb == TargetVerb::Start);
@@ -64,8 +81,7 @@ pub async fn step(
     if target.state.is_terminal() {
         deed.record(events::target_finished(&target, kind));
     }
-    deed.commit().await?;
-    Ok(Some((before, target)))
+    Ok((before, target))
 }
 
 /// Targets of `job` in one of `states` behind `position`, in order, at most `limit`.

@@ -103,6 +103,15 @@ pub async fn save_checkpoint(app: &App, lease: Lease, checkpoint: Value) -> Resu
     store::job::save_checkpoint(app.db(), lease, checkpoint).await
 }
 
+/// Saves the same as part of `deed`, which holds the job: what follows the deed's commit is written down before it is
+/// done.
+///
+/// # Errors
+/// Those of the database.
+pub async fn journal(deed: &Deed<'_>, lease: Lease, checkpoint: Value) -> Result<()> {
+    store::job::journal(deed.tx(), lease, checkpoint).await
+}
+
 /// Whether the lease still holds. It may be void the moment after: what is written elsewhere on this answer has to
 /// be harmless then.
 ///

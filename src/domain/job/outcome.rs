@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{JobState, Verb, backoff};
+use super::{JobState, Verb, Verdict, backoff};
 use crate::domain::Refused;
 
 /// What went wrong, in words a person can act on.
@@ -89,6 +89,20 @@ impl Settlement {
     /// [`Refused`] when a running job does not know the verb, which [`settle`] rules out.
     pub fn state(&self) -> Result<JobState, Refused> {
         JobState::Running.after(self.verb)
+    }
+}
+
+impl Outcome {
+    /// How a run ended that has nothing left to work on, by what its targets came to. `error` says why those failed that
+    /// did.
+    pub fn of(verdict: Verdict, result: Option<Value>, error: JobError) -> Self {
+        match verdict {
+            Verdict::Succeeded => Self::Done(result),
+            Verdict::Partial => Self::Partial(result, error),
+            Verdict::Failed => Self::Fail(error),
+            // Somebody put targets under the job meanwhile: another run sees them.
+            Verdict::Unfinished | Verdict::Waiting => Self::HandBack,
+        }
     }
 }
 

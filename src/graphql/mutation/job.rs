@@ -6,11 +6,13 @@ use crate::{
     app::{
         self, data_return,
         job::{Ask, Cancel, Options, Retry, Start},
+        sanitization, scan,
     },
     domain::{
         agreement::DataFormat,
         holding::{DataKind, Disposition, HoldingKind, HoldingState},
         job::{JobKind, RetryScope, ReturnVerdict, TargetFilter},
+        sanitization::{SanitizationMethod, ScanScope, VerificationCoverage},
         text::Name,
     },
     error::{Result, Violation, parse},
@@ -74,6 +76,33 @@ impl From<JobTargetFilter> for TargetFilter {
 pub enum JobOptionsInput {
     /// For a return of data.
     DataReturn(DataReturnOptionsInput),
+    /// For a scan.
+    DiscoveryScan(DiscoveryScanOptionsInput),
+    /// For a destruction of data.
+    Sanitization(SanitizationOptionsInput),
+    /// For the verification of a destruction.
+    SanitizationVerification(SanitizationVerificationOptionsInput),
+}
+
+/// What is scanned. Nothing is touched.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub struct DiscoveryScanOptionsInput {
+    /// What is looked at.
+    scope: ScanScope,
+}
+
+/// How data is destroyed. A scan of each line that is at most a day old says what there is; whatever came since stays.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub struct SanitizationOptionsInput {
+    /// How.
+    method: SanitizationMethod,
+}
+
+/// How a destruction is verified: by somebody else than who ordered it.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub struct SanitizationVerificationOptionsInput {
+    /// How much is looked at.
+    coverage: VerificationCoverage,
 }
 
 /// How data is returned.
@@ -110,12 +139,18 @@ impl JobPlanInput {
 
 impl JobOptionsInput {
     fn parse(self) -> Result<Options> {
-        let Self::DataReturn(options) = self;
-        Ok(Options::DataReturn(data_return::Options {
-            format: options.format,
-            destination: parse::<Name>("options.dataReturn.destination", &options.destination)?.into_string(),
-            recipient_keys: ids(options.recipient_key_ids, "recipient key", "options.dataReturn.recipientKeyIds")?,
-        }))
+        Ok(match self {
+            Self::DataReturn(options) => Options::DataReturn(data_return::Options {
+                format: options.format,
+                destination: parse::<Name>("options.dataReturn.destination", &options.destination)?.into_string(),
+                recipient_keys: ids(options.recipient_key_ids, "recipient key", "options.dataReturn.recipientKeyIds")?,
+            }),
+            Self::DiscoveryScan(options) => Options::DiscoveryScan(scan::Options { scope: options.scope }),
+            Self::Sanitization(options) => Options::Sanitization(sanitization::Options { method: options.method }),
+            Self::SanitizationVerification(options) => {
+                Options::SanitizationVerification(sanitization::VerificationOptions { coverage: options.coverage })
+            }
+        })
     }
 }
 

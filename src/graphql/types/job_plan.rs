@@ -131,9 +131,10 @@ impl JobPlan {
 
     /// What stands in its way now.
     async fn blocked_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Blocker>> {
+        let plan = &self.plan;
         let blockers = match &self.blockers {
             Some(blockers) => blockers.clone(),
-            None => listed(ctx, GatesOfPlan(self.plan.kind, self.plan.client_id)).await?,
+            None => listed(ctx, GatesOfPlan(plan.kind, plan.client_id, plan.hash.clone())).await?,
         };
         Ok(blockers.into_iter().map(Blocker::from).collect())
     }

@@ -3,7 +3,10 @@
 use async_graphql::{ID, SimpleObject, Union};
 
 use crate::{
-    app::data_return::{Omissions, Summary},
+    app::{
+        data_return::{Omissions, Summary},
+        sanitization,
+    },
     domain::job::{Job, JobKind, ReturnVerdict},
     error::{Error, Inconsistent, Result},
     graphql::scalars::Long,
@@ -14,6 +17,19 @@ use crate::{
 pub enum JobResult {
     /// Data was returned.
     DataReturn(DataReturnResult),
+    /// Data was destroyed.
+    Sanitization(SanitizationResult),
+}
+
+/// Data that is gone, of those targets that are done. What each came to says the target's own `outcome`.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct SanitizationResult {
+    /// How many places are empty now.
+    places: Long,
+    /// How many files' content was destroyed.
+    files: Long,
+    /// Their bytes.
+    bytes: Long,
 }
 
 /// A package that was sent and read back.
@@ -65,13 +81,24 @@ impl JobResult {
     /// `Inconsistent` when the stored result does not fit the kind.
     pub fn of(job: &Job) -> Result<Option<Self>> {
         let Some(result) = &job.result else { return Ok(None) };
-        if job.kind != JobKind::DataReturn {
-            return Ok(None);
-        }
-        let summary: Summary = serde_json::from_value(result.clone()).map_err(|_misfit| {
-            Error::Inconsistent(Inconsistent { table: "job", column: "result", id: job.id.to_string() })
-        })?;
-        Ok(Some(Self::DataReturn(DataReturnResult {
+        let misfit =
+            |_misfit| Error::Inconsistent(Inconsistent { table: "job", column: "result", id: job.id.to_string() });
+        Ok(match job.kind {
+            JobKind::DataReturn => {
+                Some(Self::DataReturn(serde_json::from_value::<Summary>(result.clone()).map_err(misfit)?.into()))
+            }
+            JobKind::Sanitization => {
+                let sums: sanitization::Summary = serde_json::from_value(result.clone()).map_err(misfit)?;
+                Some(Self::Sanitization(sums.into()))
+            }
+            _ => None,
+        })
+    }
+}
+
+impl From<Summary> for DataReturnResult {
+    fn from(summary: Summary) -> Self {
+        Self {
             manifest_digest: summary.manifest_digest,
             package: summary.package,
             location: summary.location,
@@ -82,6 +109,12 @@ impl JobResult {
             incomplete_count: summary.incomplete_count.into(),
             omissions: summary.omissions.map(Into::into),
             verdict: summary.verdict,
-        })))
+        }
+    }
+}
+
+impl From<sanitization::Summary> for SanitizationResult {
+    fn from(sums: sanitization::Summary) -> Self {
+        Self { places: sums.places.into(), files: sums.files.into(), bytes: sums.bytes.into() }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
         types::{
             holding::Holding,
             job::{JobError, int},
+            target_outcome::JobTargetOutcome,
         },
     },
 };
@@ -65,6 +66,11 @@ impl JobTarget {
             Some(holding) if ctx.actor()?.may(Permission::Holding) => load(ctx, HoldingKey(holding)).await,
             _ => Ok(None),
         }
+    }
+
+    /// What came of it; null before its end, and for kinds of jobs that say so in their `result`.
+    async fn outcome(&self) -> Option<JobTargetOutcome> {
+        JobTargetOutcome::of(&self.0)
     }
 
     /// Why it failed or waits.

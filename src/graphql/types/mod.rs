@@ -33,6 +33,7 @@ pub mod rate_limit;
 pub mod recipient_key;
 pub mod stakeholder;
 pub mod step;
+pub mod target_outcome;
 pub mod user;
 pub mod viewer;
 mod words;

@@ -188,13 +188,13 @@ fn restore_text(order: &Order, manifest: &PackageManifest, stem: &str) -> String
          \x20  The list names the parts in order; an object that it does not name is not part of the package.\n\
          \x20  A part that was changed or cut short makes age fail; tar then fails as well.\n\
          \n\
-         3. Check the files. The folder {name} is a BagIt bag (RFC 8493), so any validator does:\n\
+         3. Check the files. The folder {name} is a BagIt bag (RFC 8493), so any validator of such does:\n\
          \n\
          \x20   (cd {name} && sha256sum -c --quiet {manifest_file})\n\
          \n\
-         \x20  File names that hold a percent sign, a line break or bytes that are not UTF-8 stand\n\
-         \x20  percent-encoded in the manifest, as RFC 8493 asks; a validator that does not decode them\n\
-         \x20  reports these files as missing although they are there.\n\
+         \x20  A percent sign or a line break in a file's name is percent-encoded in the manifest, as RFC 8493\n\
+         \x20  asks, and so is a byte that is not UTF-8. A program that does not decode these calls such files\n\
+         \x20  missing although they are there: sha256sum all of them, bagit.py those without a line break.\n\
          \n\
          What else there is: {name}/{inventory} has one line of JSON for everything that was found at the\n\
          source: files, empty folders, links (which are not followed), and whatever changed or could not be\n\

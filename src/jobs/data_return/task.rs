@@ -25,7 +25,7 @@ use super::{
 use crate::{
     app::{
         data_return::{self, Args, Best, Delivered, Left, Summary, TargetDetails},
-        job::target::Report,
+        job::{LINES_MAX, target::Report},
         log,
     },
     auth::Actor,
@@ -63,7 +63,7 @@ impl Task for ReturnTask {
     }
 
     async fn run(&self, context: &TaskContext) -> Result<Outcome> {
-        let targets = context.targets(TargetState::ALL, None, data_return::HOLDINGS_MAX.into()).await?;
+        let targets = context.targets(TargetState::ALL, None, LINES_MAX.into()).await?;
         let details: Vec<TargetDetails> = targets.iter().map(details).collect::<Result<_>>()?;
         let ids: Vec<HoldingId> = details.iter().map(|details| details.holding_id).collect();
         let actor = Actor::system();

@@ -96,6 +96,15 @@ impl TaskContext {
         self.held(held.then_some(()))
     }
 
+    /// Saves the same as part of `deed`: it stands when what the deed says does.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn journal(&self, deed: &Deed<'_>, checkpoint: &(impl Serialize + Sync)) -> Result<()> {
+        let checkpoint = serde_json::to_value(checkpoint).map_err(Error::internal)?;
+        worker::journal(deed, self.lease, checkpoint).await
+    }
+
     /// Opens a deed that stands only while this run holds the job.
     ///
     /// # Errors
@@ -128,6 +137,15 @@ impl TaskContext {
     /// Those of the database.
     pub async fn target_counts(&self) -> Result<TargetCounts> {
         self.counted.get_or_try_init(|| self.count()).await?;
+        Ok(self.progress.get().targets)
+    }
+
+    /// Counts them again, after a deed that changed some beside [`step`](Self::step).
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn recount(&self) -> Result<TargetCounts> {
+        self.count().await?;
         Ok(self.progress.get().targets)
     }
 

@@ -3,7 +3,14 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::Task;
-use crate::domain::job::JobKind;
+use crate::{
+    domain::job::JobKind,
+    jobs::{
+        data_return::ReturnTask, discovery_scan::ScanTask, sanitization::SanitizationTask,
+        sanitization_verification::VerificationTask,
+    },
+    ports::shelves::Shelves,
+};
 
 /// The tasks a process can run. It claims jobs of these kinds and leaves all others to processes of another
 /// version.
@@ -11,6 +18,15 @@ use crate::domain::job::JobKind;
 pub struct Registry(BTreeMap<JobKind, Arc<dyn Task>>);
 
 impl Registry {
+    /// Every task there is, at the places that are configured.
+    pub fn of(shelves: &Shelves) -> Self {
+        Self::default()
+            .with(ReturnTask::new(shelves.clone()))
+            .with(ScanTask::new(shelves.clone()))
+            .with(SanitizationTask::new(shelves.clone()))
+            .with(VerificationTask::new(shelves.clone()))
+    }
+
     /// Adds a task; a second one of the same kind takes the place of the first.
     #[must_use]
     pub fn with(mut self, task: impl Task) -> Self {

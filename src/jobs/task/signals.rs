@@ -31,6 +31,14 @@ impl Signals {
         self.must_stop().or_else(|| self.drain.is_cancelled().then_some(Outcome::HandBack))
     }
 
+    /// Waits until the task should stop, for a shutdown as well.
+    pub async fn stopping(&self) -> Outcome {
+        tokio::select! {
+            outcome = self.stopped() => outcome,
+            () = self.drain.cancelled() => Outcome::HandBack,
+        }
+    }
+
     /// Waits until the task has to stop for another reason than a shutdown.
     pub async fn stopped(&self) -> Outcome {
         tokio::select! {

@@ -19,7 +19,7 @@ use crate::{
         role::Role,
     },
     error::{Error, Result},
-    ids::{DecisionId, EngagementId},
+    ids::{ClientId, DecisionId, EngagementId},
     store::{
         self, Sort, Tx, counted,
         room::{CLIENT_MAX, LIST_MAX, within},
@@ -137,6 +137,23 @@ pub(crate) async fn of_engagements(
 /// Those of the database.
 pub(crate) async fn about(db: &impl ConnectionTrait, scope: &ClientScope, subjects: &[&str]) -> Result<Vec<Decision>> {
     let select = scoped(scope).filter(Column::SubjectId.is_in(subjects.iter().copied()));
+    let rows = select.order_by_asc(Column::RequestedAt).order_by_asc(Column::Id).all(db).await?;
+    rows.into_iter().map(domain).collect()
+}
+
+/// The decisions about whatever of `clients` has one of these hashes, oldest first, in one statement.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn about_hashes(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    clients: &[ClientId],
+    hashes: &[&str],
+) -> Result<Vec<Decision>> {
+    let select = scoped(scope)
+        .filter(Column::ClientId.is_in(clients.iter().map(|id| id.uuid())))
+        .filter(Column::SubjectHash.is_in(hashes.iter().copied()));
     let rows = select.order_by_asc(Column::RequestedAt).order_by_asc(Column::Id).all(db).await?;
     rows.into_iter().map(domain).collect()
 }

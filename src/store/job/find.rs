@@ -185,6 +185,21 @@ pub(crate) async fn latest_on(
     newest.one(db).await?.map(job).transpose()
 }
 
+/// Jobs of `kind` that ended before the instant `before` and still have a checkpoint, those that ended first before others.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn uncleared_before(
+    db: &impl ConnectionTrait,
+    kind: JobKind,
+    before: Instant,
+    limit: u64,
+) -> Result<Vec<Job>> {
+    let select = Entity::find().filter(Column::Kind.eq(kind.as_str())).filter(Column::Checkpoint.is_not_null());
+    let ended = select.filter(Column::FinishedAt.lt(before)).order_by_asc(Column::FinishedAt).limit(limit);
+    ended.all(db).await?.into_iter().map(job).collect()
+}
+
 /// Jobs of `kind` that are over for good, because they succeeded or ended before the instant `before`, and still
 /// have a checkpoint, with it: those that ended last first, so that one which cannot be cleared keeps nobody waiting.
 ///

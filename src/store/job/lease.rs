@@ -133,6 +133,18 @@ pub(crate) async fn save_checkpoint(db: &Db, lease: Lease, checkpoint: Json) -> 
     write(db, lease, "checkpoint = $3", checkpoint).await
 }
 
+/// Saves it as part of `tx`, which holds the job.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn journal(tx: &Tx, lease: Lease, checkpoint: Json) -> Result<()> {
+    let sql =
+        format!("UPDATE job SET checkpoint = $3 WHERE id = $1 AND fence = $2 AND state = '{}'", JobState::Running);
+    let values: [Value; 3] = [lease.job.uuid().into(), lease.fence.into(), checkpoint.into()];
+    tx.execute_raw(Dialect::of(tx.get_database_backend()).statement(sql, values)).await?;
+    Ok(())
+}
+
 async fn write(db: &Db, lease: Lease, set: &str, value: Json) -> Result<bool> {
     let sql = format!("UPDATE job SET {set} WHERE id = $1 AND fence = $2 AND state = '{}'", JobState::Running);
     let values: [Value; 3] = [lease.job.uuid().into(), lease.fence.into(), value.into()];

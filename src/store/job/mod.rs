@@ -24,16 +24,17 @@ pub(crate) use self::{
     enqueue::enqueue,
     find::{
         count, count_each, latest_on, list, live_of_engagement, load_many, lock, of_clients, of_plan, of_steps,
-        uncleared,
+        uncleared, uncleared_before,
     },
     health::{due, health},
     hint::{forget_hints, unhinted},
-    lease::{Running, expired, hold, hold_expired, is_held, renew, save_checkpoint, save_progress, stalled},
+    lease::{Running, expired, hold, hold_expired, is_held, journal, renew, save_checkpoint, save_progress, stalled},
     plan::{find_plan, insert_plan, load_plans},
     settle::{cancel, cleared, request_cancel, restart, set_result, settle},
     target::{
         add_targets, cancel_targets, change_target, conclude_targets, count_targets, fail_targets, find_target,
-        get_target, holdings_of, list_targets, load_targets, page_targets, retry_targets, superseded, target_counts,
+        get_target, holdings_of, list_targets, load_targets, newest_done, page_targets, retry_targets, superseded,
+        target_counts,
     },
 };
 

@@ -12,7 +12,7 @@ use crate::{
     auth::ClientScope,
     clock::Instant,
     domain::{
-        job::{Job, JobError, JobState, NewTarget, Target, TargetCounts, TargetState},
+        job::{Job, JobError, JobKind, JobState, NewTarget, Target, TargetCounts, TargetState},
         page::{Key, Page, Window},
     },
     error::{Error, Result},
@@ -145,6 +145,31 @@ pub(crate) async fn change_target(tx: &Tx, changed: &Target) -> Result<()> {
     };
     row.update(tx).await?;
     Ok(())
+}
+
+/// The target of a job of `kind` by which each of `holdings` was done last, in one statement. A holding for which none was
+/// done since `since` is left out.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn newest_done(
+    db: &impl ConnectionTrait,
+    scope: &ClientScope,
+    kind: JobKind,
+    holdings: &[HoldingId],
+    since: Instant,
+) -> Result<HashMap<HoldingId, Target>> {
+    use entity::job;
+    let of_kind = job::Entity::find().select_only().column(job::Column::Id).filter(job::Column::Kind.eq(kind.as_str()));
+    let select = Entity::find()
+        .filter(Column::HoldingId.is_in(holdings.iter().map(|id| id.uuid())))
+        .filter(Column::State.eq(TargetState::Succeeded.as_str()))
+        .filter(Column::UpdatedAt.gte(since))
+        .filter(Column::JobId.in_subquery(of_kind.into_query()));
+    let rows = store::within(select, Column::ClientId, scope).order_by_asc(Column::UpdatedAt).order_by_asc(Column::Id);
+    // Later ones take the place of earlier ones.
+    let newest: HashMap<_, _> = rows.all(db).await?.into_iter().map(|row| (row.holding_id, row)).collect();
+    newest.into_iter().filter_map(|(id, row)| id.map(|id| Ok((id.into(), target(row)?)))).collect()
 }
 
 /// Targets of `job` in one of `states` behind `position`, in order, at most `limit`.

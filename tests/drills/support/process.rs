@@ -10,16 +10,20 @@ use std::{
 
 use async_trait::async_trait;
 use gangway::{
-    adapters::local_files::{LocalFiles, Mounts},
+    adapters::{
+        local_files::{Find, LocalFiles, Mounts},
+        witness::Listing,
+    },
     app::job,
     auth::Actor,
     config::{Hints, Secret},
     domain::job::NewJob,
     ids::JobId,
-    jobs::{Registry, data_return::ReturnTask},
+    jobs::Registry,
     ports::{
+        eraser::Witness,
         hints::Hints as Hinting,
-        shelves::{Shelf, Shelves},
+        shelves::{Erasable, Shelf, Shelves},
         storage::ObjectPath,
     },
     queue::{Queue, Settings, Worker},
@@ -91,7 +95,7 @@ pub(crate) async fn be_a_worker() {
     let _background = queue.start(&app);
     let mut registry = Registry::default().with(Lab { log: plan.log.clone() });
     if let Some(data) = &plan.data {
-        registry = registry.with(ReturnTask::new(shelves(data)));
+        registry = Registry::of(&shelves(data)).with(Lab { log: plan.log.clone() });
     }
     let worker = Worker::start(&queue, &app, registry);
     let stop = CancellationToken::new();
@@ -137,7 +141,15 @@ fn shelves(data: &Path) -> Shelves {
         sources: BTreeMap::from([("data".to_owned(), source)]),
         destinations: BTreeMap::from([("returns".to_owned(), place("returns"))]),
         own: place("own"),
+        erasable: BTreeMap::from([("data".to_owned(), erasable(&data.join("source")))]),
     }
+}
+
+fn erasable(root: &Path) -> Erasable {
+    let files = Arc::new(LocalFiles::open(root, Mounts::Stay).unwrap());
+    let witnesses: Vec<Arc<dyn Witness>> =
+        vec![Arc::new(Listing::of(files.clone())), Arc::new(Find::below(root.to_owned()))];
+    Erasable { eraser: files, folder: ObjectPath::ROOT, witnesses }
 }
 
 /// A running process, ended with this value.

@@ -237,6 +237,14 @@ fn ledger(world: &World) -> Inputs {
         "recipientKeyIds": [mine("recipientKey")] } });
     let filter = json!({ "kinds": ["DATA"], "states": ["ACTIVE"], "dataKinds": ["FILES"], "dispositions": ["RETURN"] });
     let mut inputs: Inputs = facts.into_iter().map(fact).chain(holdings.into_iter().map(holding)).collect();
+    let others = [
+        ("DISCOVERY_SCAN", json!({ "discoveryScan": { "scope": "DATA" } })),
+        ("SANITIZATION", json!({ "sanitization": { "method": "OVERWRITE_ZERO" } })),
+        ("SANITIZATION_VERIFICATION", json!({ "sanitizationVerification": { "coverage": "FULL" } })),
+    ];
+    inputs.extend(others.map(|(kind, options)| {
+        ("jobPlan", json!({ "kind": kind, "engagementId": mine("engagement"), "options": options }))
+    }));
     inputs.extend([
         (
             "jobPlan",

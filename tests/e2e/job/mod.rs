@@ -3,6 +3,7 @@
 mod accepted;
 mod bucket;
 mod clearing;
+mod destroyed;
 mod faults;
 mod full;
 mod live;
@@ -28,14 +29,18 @@ use age::{secrecy::ExposeSecret, x25519::Identity};
 use async_graphql::{Request, Variables};
 use futures_util::{Stream, StreamExt};
 use gangway::{
-    adapters::local_files::{LocalFiles, Mounts},
+    adapters::{
+        local_files::{Find, LocalFiles, Mounts},
+        witness::Listing,
+    },
     app::{self, App},
     auth::Actor,
     domain::role::Role,
     graphql::{self, subscription::event::Everything},
-    jobs::{Registry, data_return::ReturnTask},
+    jobs::Registry,
     ports::{
-        shelves::{Shelf, Shelves},
+        eraser::Witness,
+        shelves::{Erasable, Shelf, Shelves},
         storage::ObjectPath,
     },
     queue::Worker,
@@ -83,15 +88,25 @@ fn shelves(home: &TempDir) -> Shelves {
     };
     let place =
         |name: &str| Shelf { store: Arc::new(LocalFiles::create(&path(name)).unwrap()) as _, folder: ObjectPath::ROOT };
+    let files = Arc::new(LocalFiles::open(&path("data"), Mounts::Stay).unwrap());
+    let witnesses: Vec<Arc<dyn Witness>> =
+        vec![Arc::new(Listing::of(files.clone())), Arc::new(Find::below(path("data")))];
+    let erasable = Erasable { eraser: files, folder: ObjectPath::ROOT, witnesses };
     Shelves {
         sources: BTreeMap::from([("data".to_owned(), source)]),
         destinations: BTreeMap::from([("returns".to_owned(), place("returns"))]),
+        erasable: BTreeMap::from([("data".to_owned(), erasable)]),
         own: place("own"),
     }
 }
 
 impl Site {
     pub(crate) async fn of(test: TestApp) -> Self {
+        Self::with(test, "data://acme", "RETURN").await
+    }
+
+    /// A site whose one line of the ledger is data that lies at `location` and is to end so.
+    async fn with(test: TestApp, location: &str, disposition: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let shelves = shelves(&home);
         let test = test.with(|parts| parts.shelves = shelves);
@@ -105,7 +120,7 @@ impl Site {
         let mut site =
             Self { engagement: String::new(), holding: String::new(), test, client, identity, manager, stop, home };
         site.sign_and_terminate().await;
-        site.holding = site.register("Shared folder", "data://acme", "RETURN").await;
+        site.holding = site.register("Shared folder", location, disposition).await;
         site.confirm_key().await;
         site.engagement = site.offboard().await;
         site
@@ -309,7 +324,7 @@ impl Site {
 
     /// Starts a worker in this process.
     pub(crate) fn work(&self) -> Working {
-        let registry = Registry::default().with(ReturnTask::new(self.test.app.parts().shelves.clone()));
+        let registry = Registry::of(&self.test.app.parts().shelves);
         let stop = self.stop.child_token();
         drop(reconcile::start(self.test.app.clone(), self.test.queue.clone(), stop.clone()));
         Working { worker: Worker::start(&self.test.queue, &self.test.app, registry), stop }

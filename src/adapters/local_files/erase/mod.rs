@@ -1,0 +1,275 @@
+//! Destroying what lies below a folder.
+//!
+//! An item is first set aside: renamed, in its own folder, to a name that only its plan and its place in it make. Only
+//! then is it looked at once more, overwritten and taken away. So whatever else takes its name in between is another
+//! file and stays; and a run that was stopped finds what it had begun by that name, however far it was.
+//!
+//! A file's content is overwritten once it has a single name left: as long as another name is there, inside the plan or
+//! out of it, somebody may rely on it.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom, Write},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use rustix::{
+    fd::OwnedFd,
+    fs::{Advice, AtFlags, Mode, OFlags, RenameFlags, SeekFrom as Extent, Stat},
+    io::Errno,
+};
+
+use super::{
+    LocalFiles, Root, fault, off_the_runtime,
+    read::{io_fault, kind_of},
+    survey,
+};
+use crate::{
+    domain::{clearance::Clearance, sanitization::Fate},
+    ports::{
+        eraser::{Batch, Erased, Eraser, Item, Survey},
+        storage::{EntryKind, Fault, FaultKind, ObjectPath, Result},
+    },
+};
+
+#[cfg(test)]
+mod tests;
+
+/// So much is written and read at a time.
+const BLOCK: usize = 1024 * 1024;
+
+static ZEROS: [u8; BLOCK] = [0; BLOCK];
+
+#[async_trait]
+impl Eraser for LocalFiles {
+    async fn limits(&self, folder: &ObjectPath) -> Result<Vec<String>> {
+        let (root, folder) = (self.root.clone(), folder.clone());
+        off_the_runtime("measure", move || survey::limits(&root, &folder)).await
+    }
+
+    fn survey(&self, folder: &ObjectPath) -> Survey {
+        survey::survey(self, folder)
+    }
+
+    async fn erase(&self, clearance: Clearance<Batch>) -> Result<Vec<Erased>> {
+        let root = Arc::clone(&self.root);
+        off_the_runtime("erase", move || erase(&root, clearance)).await
+    }
+}
+
+fn erase(root: &Root, clearance: Clearance<Batch>) -> Result<Vec<Erased>> {
+    let Batch { folder, items, first, tag, method: _ } = clearance.spend();
+    let mut place = Place { root, opened: None };
+    let mut fates = Vec::with_capacity(items.len());
+    for (number, item) in (first..).zip(&items) {
+        let path = folder.join(item.path.as_bytes());
+        let aside = format!(".gangway-{tag}-{number}").into_bytes();
+        let erased = match place.of(&path) {
+            Ok(parent) => judged(one(parent, &path, item, &aside)),
+            // The folder it lay in went with all that was in it.
+            Err(fault) if fault.kind == FaultKind::NotFound => Ok(Erased { fate: Fate::Absent, fault: None }),
+            Err(fault) => judged(Err(fault)),
+        };
+        fates.push(erased?);
+    }
+    place.close()?;
+    Ok(fates)
+}
+
+/// A fault of an item is its fate; one of the whole store stops everything.
+fn judged(erased: Result<Fate>) -> Result<Erased> {
+    match erased {
+        Ok(fate) => Ok(Erased { fate, fault: None }),
+        Err(fault) if fault.kind == FaultKind::Conflict => Ok(Erased { fate: Fate::Changed, fault: Some(fault) }),
+        Err(fault) if fault.concerns_the_store() => Err(fault),
+        Err(fault) => Ok(Erased { fate: Fate::Refused, fault: Some(fault) }),
+    }
+}
+
+/// The folder that is worked in: items of one folder follow each other.
+struct Place<'a> {
+    root: &'a Root,
+    opened: Option<(ObjectPath, OwnedFd)>,
+}
+
+impl Place<'_> {
+    /// The folder that holds `path`.
+    fn of(&mut self, path: &ObjectPath) -> Result<&OwnedFd> {
+        let wanted = path.parent();
+        if self.opened.as_ref().is_none_or(|(at, _)| *at != wanted) {
+            self.close()?;
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+            let folder = self.root.resolve(&wanted, flags).map_err(|errno| fault("erase", path, errno))?;
+            self.opened = Some((wanted, folder));
+        }
+        match &self.opened {
+            Some((_, folder)) => Ok(folder),
+            None => Err(fault("erase", path, Errno::NOENT)),
+        }
+    }
+
+    /// Makes what went out of the folder durable.
+    fn close(&mut self) -> Result<()> {
+        let Some((at, folder)) = self.opened.take() else { return Ok(()) };
+        rustix::fs::fsync(&folder).map_err(|errno| fault("erase", &at, errno))
+    }
+}
+
+/// Destroys one item that lies directly in `folder`.
+fn one(folder: &OwnedFd, path: &ObjectPath, item: &Item, aside: &[u8]) -> Result<Fate> {
+    let name = path.file_name();
+    if matches!(name, b"" | b"." | b"..") {
+        return Err(fault("erase", path, Errno::XDEV));
+    }
+    let say = |errno| match errno {
+        // A mount point, or a program that runs: this one name cannot go.
+        Errno::BUSY | Errno::TXTBSY => Fault::new(FaultKind::Forbidden, "erase", path.to_string(), errno.to_string()),
+        errno => fault("erase", path, errno),
+    };
+    if item.kind == EntryKind::Directory {
+        return directory(folder, name, item).map_err(say);
+    }
+    let stat = match looked_at(folder, aside).map_err(say)? {
+        // Begun by a run that was stopped: it may be half overwritten, but it is the same file.
+        Some(stat) if survey::inode(&stat) == survey::inode_of(&item.state) && kind_of(&stat) == item.kind => stat,
+        Some(_) => return Err(changed(path)),
+        None => match set_aside(folder, name, item, aside).map_err(say)? {
+            Aside::Done(stat) => stat,
+            Aside::Absent => return Ok(Fate::Absent),
+            Aside::Changed => return Err(changed(path)),
+        },
+    };
+    let fate = if item.kind != EntryKind::File {
+        Fate::Removed
+    } else if stat.st_nlink > 1 {
+        Fate::Unnamed
+    } else {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(folder, aside, flags, Mode::empty()).inspect_err(|_refused| {
+            // Nothing happened to it: whoever looks for it finds it where it was.
+            rustix::fs::renameat_with(folder, aside, folder, name, RenameFlags::NOREPLACE).unwrap_or_default();
+        });
+        content(&File::from(opened.map_err(say)?), path)?;
+        Fate::Destroyed
+    };
+    rustix::fs::unlinkat(folder, aside, AtFlags::empty()).map_err(say)?;
+    if looked_at(folder, aside).map_err(say)?.is_some() {
+        return Err(Fault::new(FaultKind::Lied, "erase", path.to_string(), "is still there after its removal"));
+    }
+    Ok(fate)
+}
+
+/// What came of setting something aside.
+enum Aside {
+    /// It lies there.
+    Done(Stat),
+    /// There was nothing.
+    Absent,
+    /// It is something else, and lies where it was.
+    Changed,
+}
+
+fn set_aside(folder: &OwnedFd, name: &[u8], item: &Item, aside: &[u8]) -> rustix::io::Result<Aside> {
+    let is_as_planned = |stat: &Stat| survey::state(stat) == item.state;
+    match looked_at(folder, name)? {
+        None => return Ok(Aside::Absent),
+        Some(stat) if !is_as_planned(&stat) => return Ok(Aside::Changed),
+        Some(_) => rustix::fs::renameat_with(folder, name, folder, aside, RenameFlags::NOREPLACE)?,
+    }
+    let stat = looked_at(folder, aside)?.ok_or(Errno::NOENT)?;
+    if is_as_planned(&stat) {
+        return Ok(Aside::Done(stat));
+    }
+    // Another file took the name in the last moment: it gets it back.
+    rustix::fs::renameat_with(folder, aside, folder, name, RenameFlags::NOREPLACE)?;
+    Ok(Aside::Changed)
+}
+
+fn changed(path: &ObjectPath) -> Fault {
+    Fault::new(FaultKind::Conflict, "erase", path.to_string(), "is not what was surveyed")
+}
+
+/// A folder goes when nothing is in it.
+fn directory(folder: &OwnedFd, name: &[u8], item: &Item) -> rustix::io::Result<Fate> {
+    match looked_at(folder, name)? {
+        None => return Ok(Fate::Absent),
+        Some(stat) if survey::state(&stat) != item.state => return Err(Errno::NOTEMPTY),
+        Some(_) => {}
+    }
+    rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR)?;
+    Ok(Fate::Removed)
+}
+
+fn looked_at(folder: &OwnedFd, name: &[u8]) -> rustix::io::Result<Option<Stat>> {
+    match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Makes the content of a file unreadable.
+fn content(file: &File, path: &ObjectPath) -> Result<()> {
+    let say = |error| io_fault("erase", path, &error);
+    overwrite(file).map_err(say)?;
+    if is_zero(file).map_err(say)? {
+        return Ok(());
+    }
+    Err(Fault::new(FaultKind::Lied, "erase", path.to_string(), "does not read back as zeros"))
+}
+
+/// Overwrites whatever of `file` is allocated. A hole has no content, and filling it would need room that may not be
+/// there.
+fn overwrite(file: &File) -> io::Result<()> {
+    each_block(file, |mut file, count| file.write_all(&ZEROS[..count]).map(|()| true))?;
+    Ok(rustix::fs::fdatasync(file)?)
+}
+
+/// Whether whatever of `file` is allocated reads back as zeros, from the medium as far as the system can be asked for that.
+fn is_zero(file: &File) -> io::Result<bool> {
+    // The pages are clean after the sync, so they are dropped; where they are not, the read is still one.
+    rustix::fs::fadvise(file, 0, None, Advice::DontNeed).unwrap_or_default();
+    let mut block = vec![0; BLOCK];
+    each_block(file, |mut file, count| {
+        file.read_exact(&mut block[..count])?;
+        Ok(block[..count] == ZEROS[..count])
+    })
+}
+
+/// Stands `file` before each allocated block of it, of at most [`BLOCK`] bytes, for as long as `act` says so; gives what it
+/// said last. `act` moves the file on by what it is given.
+fn each_block(file: &File, mut act: impl FnMut(&File, usize) -> io::Result<bool>) -> io::Result<bool> {
+    let size = file.metadata()?.len();
+    let mut at = 0;
+    while let Some((start, end)) = extent(file, at, size)? {
+        let mut seeking = file;
+        seeking.seek(SeekFrom::Start(start))?;
+        let mut left = end - start;
+        while left > 0 {
+            let count = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
+            if !act(file, count)? {
+                return Ok(false);
+            }
+            left -= count as u64;
+        }
+        at = end;
+    }
+    Ok(true)
+}
+
+/// The next allocated part of `file` from `at` on.
+fn extent(file: &File, at: u64, size: u64) -> io::Result<Option<(u64, u64)>> {
+    if at >= size {
+        return Ok(None);
+    }
+    let start = match rustix::fs::seek(file, Extent::Data(at)) {
+        Ok(start) => start,
+        Err(Errno::NXIO) => return Ok(None),
+        // A file system that cannot tell: all of it counts as allocated.
+        Err(Errno::INVAL | Errno::NOTSUP) => return Ok(Some((at, size))),
+        Err(errno) => return Err(errno.into()),
+    };
+    let end = rustix::fs::seek(file, Extent::Hole(start))?.min(size);
+    Ok((start < end).then_some((start, end)))
+}

@@ -1,0 +1,108 @@
+//! What a destruction does to the ledger and what clears it, in deeds that carry the job's fence.
+
+use super::{Erasure, TargetDetails, plan};
+use crate::{
+    app::{
+        Deed, gate, holding,
+        job::{target, under_way},
+        scan::data,
+    },
+    domain::{
+        clearance::Clearance,
+        event::{EventKind, NewEvent},
+        holding::{Holding, HoldingState},
+        job::{Job, Target, TargetVerb},
+    },
+    error::{Error, Result, Violation},
+    ports::eraser::Batch,
+    store,
+};
+
+/// The first step for a target: its line is being closed from now on. Safe to repeat.
+///
+/// # Errors
+/// `Conflict` when the line is not open any more.
+pub async fn begin(deed: &mut Deed<'_>, job: &Job, details: &TargetDetails) -> Result<()> {
+    under_way(deed, job).await?;
+    let mut holding =
+        store::holding::lock(deed.tx(), &deed.actor().scope, details.spot.holding_id, "holdingId").await?;
+    if holding.state != HoldingState::Closing {
+        holding::begin_closing(deed, &mut holding).await?;
+        let summary = format!("The destruction of {} began: {} items.", holding.name, details.found.items);
+        deed.record(
+            about(EventKind::DataDestructionBegun, job, &holding, summary)
+                .with("scanDigest", details.found.digest.as_str()),
+        );
+    }
+    Ok(())
+}
+
+fn about(kind: EventKind, job: &Job, holding: &Holding, summary: String) -> NewEvent {
+    NewEvent::new(kind, holding.id, summary).client(holding.client_id).job(job.id)
+}
+
+/// Asks every gate once more and clears the batch. The caller writes down in the same deed what is about to be destroyed,
+/// and destroys only after its commit.
+///
+/// # Errors
+/// `Blocked` by every gate that is closed; `Violation` when the run was given up, the plan is gone, or the line is not the
+/// one that was planned any more.
+///
+/// # Source
+/// Sanitization: every gate is asked inside the worker at the moment of destruction, not only when it is ordered.
+pub async fn clear(deed: &Deed<'_>, job: &Job, details: &TargetDetails, batch: Batch) -> Result<Clearance<Batch>> {
+    under_way(deed, job).await?;
+    let scope = &deed.actor().scope;
+    let holding = store::holding::lock(deed.tx(), scope, details.spot.holding_id, "holdingId").await?;
+    if holding.state != HoldingState::Closing || !is_planned(&holding, details) {
+        let message = format!("{} is not what was to be destroyed any more.", holding.name);
+        return Err(Violation::new("holdingIds", message).remedy("Scan it and plan its destruction again.").into());
+    }
+    let planned = match job.plan_id {
+        Some(id) => store::job::find_plan(deed.tx(), scope, id).await?,
+        None => None,
+    };
+    let planned = planned.ok_or_else(|| Error::internal("a sanitization without its plan"))?;
+    let client = holding.client_id;
+    let mut closed = plan::blockers(deed.tx(), scope, deed.app(), &[client]).await?.remove(&client).unwrap_or_default();
+    closed.extend(plan::undecided(deed.tx(), scope, client, &planned.hash).await?);
+    gate::require(closed)?;
+    Ok(Clearance::grant(batch))
+}
+
+fn is_planned(holding: &Holding, details: &TargetDetails) -> bool {
+    data(holding).is_some_and(|data| {
+        data.disposition.is_destroyed()
+            && data.location.store() == details.spot.store
+            && data.location.path() == details.spot.path
+    })
+}
+
+/// The place was looked at and is empty: the line is REMOVED and its target done, in one deed.
+///
+/// # Errors
+/// `Internal` when something is left, which no caller may claim; `Conflict` when the line is not being closed.
+pub async fn destroyed(deed: &mut Deed<'_>, job: &Job, target: &Target, erasure: &Erasure) -> Result<()> {
+    if !erasure.is_whole() {
+        return Err(Error::internal("a destruction that is not whole"));
+    }
+    let id = target.holding_id.ok_or_else(|| Error::internal("a destruction of no holding"))?;
+    let mut holding = store::holding::lock(deed.tx(), &deed.actor().scope, id, "holdingId").await?;
+    if holding.state == HoldingState::Closing {
+        holding::remove(deed, &mut holding).await?;
+        let tally = &erasure.tally;
+        let summary = format!("{}: {} files with {} bytes were destroyed.", holding.name, tally.destroyed, tally.bytes);
+        deed.record(
+            about(EventKind::DataDestroyed, job, &holding, summary)
+                .with("scanDigest", erasure.digest.as_str())
+                .with("method", erasure.method.as_str())
+                .with("planned", erasure.planned)
+                .with("tally", serde_json::to_value(tally).map_err(Error::internal)?),
+        );
+    }
+    let outcome = Some(serde_json::to_value(erasure).map_err(Error::internal)?);
+    let done = target::Report { outcome, ..target::Report::default() };
+    target::change(deed, job.id, job.kind, target.id, TargetVerb::Verify, target::Report::default()).await?;
+    target::change(deed, job.id, job.kind, target.id, TargetVerb::Succeed, done).await?;
+    Ok(())
+}

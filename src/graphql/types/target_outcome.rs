@@ -1,0 +1,150 @@
+//! What came of one target, one type for each kind of job that tells.
+
+use async_graphql::{SimpleObject, Union};
+use serde::Deserialize;
+
+use crate::{
+    app::{
+        sanitization::{Erasure, Seen},
+        scan::Found,
+    },
+    domain::{job::Target, sanitization::SanitizationMethod},
+    graphql::scalars::Long,
+};
+
+/// What came of one target of a job.
+#[derive(Clone, Debug, Union)]
+pub enum JobTargetOutcome {
+    /// It was scanned.
+    Scanned(ScannedData),
+    /// It was to be destroyed.
+    Destroyed(DestroyedData),
+    /// It was looked for.
+    Looked(SeenData),
+}
+
+/// What lies at a place, item by item, frozen.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct ScannedData {
+    /// SHA-256, in hex, of the place and everything that was found there. The same as long as nothing changes.
+    digest: String,
+    /// Everything that can be destroyed, folders included.
+    item_count: Long,
+    /// Files among them.
+    file_count: Long,
+    /// Their bytes.
+    byte_count: Long,
+    /// Files among them that have other names, here or elsewhere.
+    several_names_count: Long,
+    /// What could not be looked at: as long as there is any, nothing is destroyed by this scan.
+    hidden_count: Long,
+    /// What destroying it there does not reach.
+    limits: Vec<String>,
+}
+
+/// What became of everything that was planned at a place.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct DestroyedData {
+    /// The scan it went by.
+    digest: String,
+    /// How it was destroyed.
+    method: SanitizationMethod,
+    /// How many items were planned.
+    planned_count: Long,
+    /// Files whose content was overwritten, read back, and whose last name is gone.
+    destroyed_count: Long,
+    /// Their bytes.
+    byte_count: Long,
+    /// Folders, links and other names without content that are gone.
+    removed_count: Long,
+    /// What was not there any more, also because a run that was interrupted had destroyed it.
+    absent_count: Long,
+    /// What is not what was planned. It was not touched.
+    changed_count: Long,
+    /// What the store did not let go of.
+    refused_count: Long,
+    /// Names outside of the plan under which content of it lives on.
+    named_elsewhere_count: Long,
+    /// How many names were found at the place afterwards.
+    left_count: Long,
+    /// The first few items that are not gone, each behind a word that says why.
+    first: Vec<String>,
+}
+
+/// What each tool saw at a place where nothing should be.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct SeenData {
+    /// One for each tool.
+    witnesses: Vec<SeenByTool>,
+}
+
+/// What one tool saw.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct SeenByTool {
+    /// The tool, with its version.
+    tool: String,
+    /// How many names it found.
+    count: Long,
+    /// The first few of them.
+    first: Vec<String>,
+}
+
+/// As it is stored. What a return stores is told of by its job.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Erasure(Erasure),
+    Found(Found),
+    Seen(Vec<Seen>),
+}
+
+impl JobTargetOutcome {
+    /// What `target` came to; none while it has not ended, and for kinds whose job tells.
+    pub fn of(target: &Target) -> Option<Self> {
+        Some(match serde_json::from_value(target.outcome.clone()?).ok()? {
+            Stored::Erasure(erasure) => Self::Destroyed(erasure.into()),
+            Stored::Found(found) => Self::Scanned(found.into()),
+            Stored::Seen(seen) => Self::Looked(SeenData { witnesses: seen.into_iter().map(Into::into).collect() }),
+        })
+    }
+}
+
+impl From<Found> for ScannedData {
+    fn from(found: Found) -> Self {
+        Self {
+            digest: found.digest,
+            item_count: found.items.into(),
+            file_count: found.files.into(),
+            byte_count: found.bytes.into(),
+            several_names_count: found.several_names.into(),
+            hidden_count: found.hidden.into(),
+            limits: found.limits,
+        }
+    }
+}
+
+impl From<Erasure> for DestroyedData {
+    fn from(erasure: Erasure) -> Self {
+        let tally = &erasure.tally;
+        Self {
+            method: erasure.method,
+            planned_count: erasure.planned.into(),
+            destroyed_count: tally.destroyed.into(),
+            byte_count: tally.bytes.into(),
+            removed_count: tally.removed.into(),
+            absent_count: tally.absent.into(),
+            changed_count: tally.changed.into(),
+            refused_count: tally.refused.into(),
+            named_elsewhere_count: tally.named_elsewhere().into(),
+            left_count: erasure.left.into(),
+            digest: erasure.digest,
+            first: erasure.first,
+        }
+    }
+}
+
+impl From<Seen> for SeenByTool {
+    fn from(seen: Seen) -> Self {
+        Self { tool: seen.tool, count: seen.count.into(), first: seen.first }
+    }
+}

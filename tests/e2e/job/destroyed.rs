@@ -1,0 +1,400 @@
+//! Data that is destroyed: scanned, confirmed by the client, approved by two people, destroyed, and verified and certified by
+//! another person.
+
+use async_trait::async_trait;
+use gangway::{
+    domain::clearance::Clearance,
+    ports::{
+        eraser::{Batch, Erased, Eraser, Survey},
+        storage::Result as Stored,
+    },
+};
+use tokio::sync::Semaphore;
+
+use super::*;
+use crate::support::{
+    flow::{done, grant, key, text},
+    make::refusal,
+    on_both_stacks,
+    run::{events, of_client},
+};
+
+const ASK: &str = "mutation($input: DecisionRequestInput!) { decisionRequest(input: $input) {
+    decision { id state } userErrors { code message path remedy } } }";
+const VOTE: &str = "mutation($input: DecisionVoteInput!) { decisionVote(input: $input) {
+    decision { state } userErrors { message } } }";
+const FOUND: &str = "query($id: ID!) { job(id: $id) { state error { code message remedy }
+    result { ... on SanitizationResult { places files bytes } }
+    certificate { number kind statement note verifyCommand }
+    targets { nodes { state attempt error { code message remedy } outcome {
+        ... on ScannedData { digest itemCount fileCount byteCount severalNamesCount hiddenCount limits }
+        ... on DestroyedData { digest method plannedCount destroyedCount byteCount removedCount absentCount changedCount
+            refusedCount namedElsewhereCount leftCount first }
+        ... on SeenData { witnesses { tool count first } } } } } } }";
+
+/// A client whose data is destroyed, and whoever agrees to it.
+struct Ending {
+    site: Site,
+    contact: Actor,
+    operator: Actor,
+    authority: Actor,
+    /// Somebody who did not order the destruction.
+    verifier: Actor,
+}
+
+impl Ending {
+    /// Data at `data://acme/old`, in a folder beside which something else of the client lies.
+    async fn of(test: TestApp) -> Self {
+        let site = Site::with(test, "data://acme/old", "DESTROY").await;
+        let ending = Self {
+            contact: of_client(&site.test, Role::ClientContact, &site.client).await,
+            operator: colleague(&site.test, &[Role::Operator]).await,
+            authority: colleague(&site.test, &[Role::Compliance]).await,
+            verifier: colleague(&site.test, &[Role::OnboardingManager]).await,
+            site,
+        };
+        std::fs::create_dir_all(ending.at("old/mail")).unwrap();
+        ending.put("old/mail/one", "Dear Sir");
+        ending.put("old/empty", "");
+        ending.put("current", "stays");
+        ending
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.site.home.path().join("data/acme").join(path)
+    }
+
+    fn put(&self, path: &str, content: &str) {
+        std::fs::write(self.at(path), content).unwrap();
+    }
+
+    /// Plans a job of `kind` as the manager.
+    async fn planned(&self, kind: &str, options: Value) -> Value {
+        let input = json!({ "kind": kind, "engagementId": self.site.engagement, "options": options });
+        sent(&self.site.test, &self.site.manager, PLAN, input).await
+    }
+
+    async fn found(&self, job: &Value) -> Value {
+        self.site.test.ask(&self.site.manager, FOUND, json!({ "id": job["id"] })).await["job"].clone()
+    }
+
+    /// The job once it is over.
+    async fn ended(&self, job: &Value, state: &str) -> Value {
+        self.site.until(&job["id"], state).await;
+        self.found(job).await
+    }
+
+    /// Scans what there is, and gives what was found.
+    async fn scan(&self, state: &str) -> Value {
+        let plan = done(self.planned("DISCOVERY_SCAN", json!({ "discoveryScan": { "scope": "DATA" } })).await);
+        let job = self.site.start_plan(&plan["plan"], &key(&self.site.test)).await;
+        self.ended(&job, state).await["targets"]["nodes"][0].take()
+    }
+
+    async fn plan(&self) -> Value {
+        let options = json!({ "sanitization": { "method": "OVERWRITE_ZERO" } });
+        done(self.planned("SANITIZATION", options).await)["plan"].take()
+    }
+
+    /// Asks `kind` about the plan's very hash.
+    async fn ask(&self, kind: &str, plan: &Value) -> String {
+        let input = json!({ "kind": kind, "question": "May this be destroyed?", "subjectId": plan["id"],
+            "subjectHash": plan["planHash"], "idempotencyKey": key(&self.site.test) });
+        text(&done(sent(&self.site.test, &self.site.manager, ASK, input).await)["decision"]["id"])
+    }
+
+    async fn vote(&self, voter: &Actor, decision: &str, verdict: &str) -> Value {
+        let input = json!({ "id": decision, "verdict": verdict, "comment": "So be it.",
+            "idempotencyKey": key(&self.site.test) });
+        done(sent(&self.site.test, voter, VOTE, input).await)["decision"]["state"].take()
+    }
+
+    /// The client confirms the plan, and two people approve it.
+    async fn agree(&self, plan: &Value) {
+        let confirmation = self.ask("DESTRUCTION_CONFIRMATION", plan).await;
+        grant(&self.site.test, &self.contact, &confirmation).await;
+        let approval = self.ask("JOB_PLAN", plan).await;
+        assert_eq!(self.vote(&self.operator, &approval, "GRANT").await, "OPEN");
+        grant(&self.site.test, &self.authority, &approval).await;
+    }
+
+    async fn start(&self, plan: &Value) -> Value {
+        let input = json!({ "planId": plan["id"], "planHash": plan["planHash"], "reason": "The agreement ended.",
+            "idempotencyKey": key(&self.site.test) });
+        sent(&self.site.test, &self.site.manager, START, input).await
+    }
+
+    /// Scans, plans, has it agreed to and starts it.
+    async fn destroy(&self) -> Value {
+        self.scan("SUCCEEDED").await;
+        let plan = self.plan().await;
+        self.agree(&plan).await;
+        done(self.start(&plan).await)["job"].take()
+    }
+
+    /// Has the destruction verified by somebody else; gives the job's end.
+    async fn verify(&self, state: &str) -> Value {
+        let options = json!({ "sanitizationVerification": { "coverage": "FULL" } });
+        let input =
+            json!({ "kind": "SANITIZATION_VERIFICATION", "engagementId": self.site.engagement, "options": options });
+        let plan = done(sent(&self.site.test, &self.verifier, PLAN, input).await)["plan"].take();
+        let input = json!({ "planId": plan["id"], "planHash": plan["planHash"], "reason": "Another pair of eyes.",
+            "idempotencyKey": key(&self.site.test) });
+        let job = done(sent(&self.site.test, &self.verifier, START, input).await)["job"].take();
+        self.ended(&job, state).await
+    }
+
+    async fn line(&self) -> String {
+        self.site.state_of(&self.site.holding).await
+    }
+}
+
+/// Gates that a refused start names, with what is missing.
+fn gates(payload: &Value) -> Vec<&str> {
+    let blockers = payload["userErrors"][0]["blockers"].as_array().unwrap_or_else(|| panic!("{payload}"));
+    blockers.iter().map(|blocker| blocker["code"].as_str().unwrap()).collect()
+}
+
+/// Lets one batch through for each permit.
+struct Gated {
+    inner: Arc<dyn Eraser>,
+    permits: Arc<Semaphore>,
+    asked: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl Eraser for Gated {
+    async fn limits(&self, folder: &ObjectPath) -> Stored<Vec<String>> {
+        self.inner.limits(folder).await
+    }
+
+    fn survey(&self, folder: &ObjectPath) -> Survey {
+        self.inner.survey(folder)
+    }
+
+    async fn erase(&self, clearance: Clearance<Batch>) -> Stored<Vec<Erased>> {
+        self.asked.add_permits(1);
+        self.permits.acquire().await.unwrap().forget();
+        self.inner.erase(clearance).await
+    }
+}
+
+on_both_stacks! {
+    async fn data_goes_when_everybody_agreed_and_is_certified_by_somebody_else(test) {
+        let ending = Ending::of(test).await;
+        let working = ending.site.work();
+        let scanned = ending.scan("SUCCEEDED").await["outcome"].take();
+        assert_eq!((&scanned["itemCount"], &scanned["fileCount"], &scanned["byteCount"]), (&json!("4"), &json!("2"), &json!("8")));
+        assert!(scanned["limits"][0].as_str().unwrap().contains("file system"), "{scanned}");
+        assert_eq!(ending.scan("SUCCEEDED").await["outcome"]["digest"], scanned["digest"], "nothing changed");
+
+        // Nothing goes before everybody agreed to this very plan.
+        let plan = ending.plan().await;
+        assert!(plan["warnings"][0].as_str().unwrap().contains("2 files with 8 bytes"), "{plan}");
+        assert_eq!(gates(&ending.start(&plan).await), ["DECISION_MISSING", "DECISION_MISSING"]);
+        let confirmation = ending.ask("DESTRUCTION_CONFIRMATION", &plan).await;
+        grant(&ending.site.test, &ending.contact, &confirmation).await;
+        assert_eq!(gates(&ending.start(&plan).await), ["DECISION_MISSING"]);
+        let approval = ending.ask("JOB_PLAN", &plan).await;
+        ending.vote(&ending.operator, &approval, "GRANT").await;
+        assert_eq!(gates(&ending.start(&plan).await), ["DECISION_MISSING"], "one of two approvals");
+        grant(&ending.site.test, &ending.authority, &approval).await;
+        assert_eq!(ending.site.lying("data/acme").len(), 3);
+
+        let job = done(ending.start(&plan).await)["job"].take();
+        let gone = ending.ended(&job, "SUCCEEDED").await;
+        assert_eq!(gone["result"], json!({ "places": "1", "files": "2", "bytes": "8" }));
+        let outcome = &gone["targets"]["nodes"][0]["outcome"];
+        assert_eq!((&outcome["plannedCount"], &outcome["destroyedCount"], &outcome["removedCount"]), (&json!("4"), &json!("2"), &json!("2")));
+        assert_eq!((&outcome["digest"], &outcome["leftCount"]), (&scanned["digest"], &json!("0")));
+        assert_eq!(ending.site.lying("data/acme"), ["current"]);
+        assert_eq!(ending.line().await, "REMOVED");
+        assert_eq!(gone["certificate"], Value::Null, "nobody has looked yet");
+
+        // Whoever had it destroyed does not verify it.
+        let own = ending.planned("SANITIZATION_VERIFICATION", json!({ "sanitizationVerification": { "coverage": "FULL" } })).await;
+        assert_eq!(refusal(&own).0, "CONFLICT", "{own}");
+        let verified = ending.verify("SUCCEEDED").await;
+        working.end().await;
+        assert_eq!(ending.line().await, "CLOSED");
+        let witnesses = verified["targets"]["nodes"][0]["outcome"]["witnesses"].as_array().unwrap();
+        assert!(witnesses.len() == 2 && witnesses.iter().all(|seen| seen["count"] == "0"), "{witnesses:?}");
+        assert!(witnesses[1]["tool"].as_str().unwrap().starts_with("find"), "a program of others: {witnesses:?}");
+        certified(&ending, &verified["certificate"], &plan, &scanned);
+        let told = events(&ending.site.test, &ending.site.holding).await;
+        assert_eq!(
+            told[1..],
+            ["holding.closing", "data.destruction_begun", "holding.removed", "data.destroyed", "holding.closed"]
+        );
+    }
+
+    async fn what_is_not_as_it_was_scanned_stays_and_keeps_the_line_open(test) {
+        let ending = Ending::of(test).await;
+        let working = ending.site.work();
+        ending.scan("SUCCEEDED").await;
+        let plan = ending.plan().await;
+        ending.agree(&plan).await;
+        ending.put("old/mail/new", "came later");
+        ending.put("old/empty", "is empty no more");
+        let job = done(ending.start(&plan).await)["job"].take();
+        let failed = ending.ended(&job, "FAILED").await;
+        let target = &failed["targets"]["nodes"][0];
+        assert_eq!((&target["error"]["code"], &target["outcome"]["changedCount"]), (&json!("TARGET_CHANGED"), &json!("3")));
+        assert_eq!(target["outcome"]["destroyedCount"], "1", "what was as planned is gone");
+        assert!(target["outcome"]["first"].as_array().unwrap().contains(&json!("CHANGED empty")), "{target}");
+        assert_eq!(ending.site.lying("data/acme"), ["current", "old/empty", "old/mail/new"]);
+        assert_eq!(ending.line().await, "ACTIVE");
+
+        // Approval of what was there is no approval of what is there now.
+        ending.scan("SUCCEEDED").await;
+        let anew = ending.plan().await;
+        assert_ne!(anew["planHash"], plan["planHash"]);
+        assert_eq!(gates(&ending.start(&anew).await), ["DECISION_MISSING", "DECISION_MISSING"]);
+        ending.agree(&anew).await;
+        let job = done(ending.start(&anew).await)["job"].take();
+        ending.ended(&job, "SUCCEEDED").await;
+        working.end().await;
+        assert_eq!(ending.site.lying("data/acme"), ["current"]);
+    }
+
+    async fn a_client_that_takes_its_word_back_stops_it_between_two_batches(test) {
+        let mut ending = Ending::of(test).await;
+        let (permits, asked) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (open, told) = (Arc::clone(&permits), Arc::clone(&asked));
+        ending.site.change_shelves(move |shelves| {
+            let erasable = shelves.erasable.get_mut("data").unwrap();
+            erasable.eraser = Arc::new(Gated { inner: Arc::clone(&erasable.eraser), permits: open, asked: told });
+        });
+        for number in 0..700 {
+            ending.put(&format!("old/{number:03}"), "x");
+        }
+        let working = ending.site.work();
+        ending.scan("SUCCEEDED").await;
+        let plan = ending.plan().await;
+        ending.agree(&plan).await;
+        let job = done(ending.start(&plan).await)["job"].take();
+        timeout(LONG, asked.acquire()).await.unwrap().unwrap().forget();
+        // The first batch is under way: the client's no comes too late for it and in time for the next.
+        let no = ending.ask("DESTRUCTION_CONFIRMATION", &plan).await;
+        assert_eq!(ending.vote(&ending.contact, &no, "REFUSE").await, "REFUSED");
+        permits.add_permits(100);
+        let failed = ending.ended(&job, "FAILED").await;
+        working.end().await;
+        assert_eq!(failed["error"]["code"], "BLOCKED", "{failed}");
+        // Of the five hundred that were cleared one was a folder.
+        assert_eq!(ending.site.lying("data/acme/old").len(), 702 - 499, "what was cleared is gone, the rest is not");
+        assert_eq!(ending.line().await, "ACTIVE");
+    }
+
+    async fn a_run_that_died_in_a_batch_is_gone_on_with_and_claims_nothing_twice(test) {
+        let mut ending = Ending::of(test).await;
+        let (permits, asked) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (open, told) = (Arc::clone(&permits), Arc::clone(&asked));
+        ending.site.change_shelves(move |shelves| {
+            let erasable = shelves.erasable.get_mut("data").unwrap();
+            erasable.eraser = Arc::new(Gated { inner: Arc::clone(&erasable.eraser), permits: open, asked: told });
+        });
+        let working = ending.site.work();
+        let job = ending.destroy().await;
+        timeout(LONG, asked.acquire()).await.unwrap().unwrap().forget();
+        // It dies here: the batch is written down and nobody knows how far it came.
+        let db = ending.site.test.app.db().write().clone();
+        sea_orm::ConnectionTrait::execute_unprepared(&db, "UPDATE job SET fence = fence + 1, state = 'QUEUED', worker = NULL, lease_until = NULL WHERE kind = 'SANITIZATION'").await.unwrap();
+        std::fs::remove_file(ending.at("old/mail/one")).unwrap();
+        permits.add_permits(100);
+        let gone = ending.ended(&job, "SUCCEEDED").await;
+        working.end().await;
+        let outcome = &gone["targets"]["nodes"][0]["outcome"];
+        let count = |field: &str| outcome[field].as_str().unwrap().parse::<u64>().unwrap();
+        assert_eq!(count("destroyedCount") + count("removedCount") + count("absentCount"), count("plannedCount"));
+        assert!(count("absentCount") >= 1, "{outcome}");
+        assert_eq!((ending.line().await.as_str(), ending.site.lying("data/acme").len()), ("REMOVED", 1));
+    }
+
+    async fn whatever_comes_back_before_the_verification_opens_the_line_again(test) {
+        let ending = Ending::of(test).await;
+        let working = ending.site.work();
+        let job = ending.destroy().await;
+        ending.ended(&job, "SUCCEEDED").await;
+        std::fs::create_dir_all(ending.at("old/mail")).unwrap();
+        ending.put("old/mail/one", "out of a backup");
+        let failed = ending.verify("FAILED").await;
+        working.end().await;
+        let target = &failed["targets"]["nodes"][0];
+        assert_eq!((&target["error"]["code"], &target["outcome"]["witnesses"][0]["count"]), (&json!("RESIDUE_FOUND"), &json!("3")));
+        assert_eq!(target["outcome"]["witnesses"][0]["count"], target["outcome"]["witnesses"][1]["count"]);
+        assert_eq!((ending.line().await.as_str(), &failed["certificate"]), ("RESURFACED", &Value::Null));
+        assert_eq!(ending.site.lying("data/acme/old"), ["mail/one"], "who looks touches nothing");
+    }
+
+    async fn what_is_not_the_clients_alone_or_was_not_scanned_is_not_planned(test) {
+        let mut ending = Ending::of(test).await;
+        // A place that data is returned from, and nothing more.
+        ending.site.change_shelves(|shelves| {
+            let source = shelves.sources["data"].clone();
+            shelves.sources.insert("vault".to_owned(), source);
+        });
+        let working = ending.site.work();
+        let options = json!({ "sanitization": { "method": "OVERWRITE_ZERO" } });
+        let plan = async |holdings: Vec<&str>| {
+            let input = json!({ "kind": "SANITIZATION", "engagementId": ending.site.engagement, "holdingIds": holdings,
+                "options": options });
+            let payload = sent(&ending.site.test, &ending.site.manager, PLAN, input).await;
+            let (code, path) = refusal(&payload);
+            assert_eq!((code, path.as_str()), ("BAD_USER_INPUT", "holdingIds"), "{payload}");
+            payload["userErrors"][0]["message"].as_str().unwrap().to_owned()
+        };
+        let own = ending.site.holding.clone();
+        assert!(plan(vec![&own]).await.contains("was not scanned"));
+        ending.scan("SUCCEEDED").await;
+        let foreign = ending.site.register("Of another", "data://acmeter/old", "DESTROY").await;
+        assert!(plan(vec![&foreign]).await.contains("own folder"));
+        let elsewhere = ending.site.register("Elsewhere", "vault://acme/old", "DESTROY").await;
+        assert!(plan(vec![&elsewhere]).await.contains("nothing may be erased"));
+        let kept = ending.site.register("Kept", "data://acme/kept", "RETURN").await;
+        assert!(plan(vec![&kept]).await.contains("not data that is to be destroyed"));
+        ending.site.test.pass(24 * 3_600 + 60);
+        assert!(plan(vec![&own]).await.contains("was not scanned"), "a day is over");
+        ending.scan("SUCCEEDED").await;
+        // A line that is not destroyed and lies within it.
+        ending.site.register("Contracts", "data://acme/old/mail", "RETURN").await;
+        assert!(plan(vec![&own]).await.contains("shares its place"));
+        working.end().await;
+        assert_eq!(ending.site.lying("data/acme").len(), 3);
+    }
+
+    async fn a_place_that_cannot_be_seen_whole_is_not_scanned(test) {
+        let ending = Ending::of(test).await;
+        let working = ending.site.work();
+        std::fs::remove_dir_all(ending.at("old")).unwrap();
+        let gone = ending.scan("FAILED").await;
+        working.end().await;
+        assert_eq!((&gone["error"]["code"], &gone["outcome"]), (&json!("SOURCE_NOT_FOUND"), &Value::Null));
+        assert_eq!(ending.line().await, "ACTIVE", "a scan moves nothing");
+    }
+}
+
+/// The certificate says what was done, by whom and by whose leave, and its signature holds.
+fn certified(ending: &Ending, certificate: &Value, plan: &Value, scanned: &Value) {
+    assert_eq!(certificate["kind"], "SANITIZATION");
+    let statement = &certificate["statement"];
+    assert_eq!((&statement["verdict"], &statement["validation"]), (&json!("SANITIZED"), &Value::Null));
+    assert_eq!(
+        statement["standard"],
+        json!({ "name": "NIST SP 800-88", "revision": "Revision 2", "published": "2025-09-26" })
+    );
+    let item = &statement["items"][0];
+    assert_eq!((&item["category"], &item["method"]), (&json!("CLEAR"), &json!("OVERWRITE_ZERO")));
+    assert_eq!((&item["location"], &item["scanDigest"]), (&json!("data://acme/old"), &scanned["digest"]));
+    assert_eq!(
+        (&item["filesDestroyed"], &item["bytesDestroyed"], &item["itemsPlanned"]),
+        (&json!(2), &json!(8), &json!(4))
+    );
+    assert_ne!(item["sanitized"]["by"]["id"], statement["verification"]["by"]["id"], "two people");
+    let authorization = &statement["authorizations"][0];
+    assert_eq!(authorization["planHash"], plan["planHash"]);
+    let kinds: Vec<_> = authorization["decisions"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();
+    assert_eq!(kinds, ["DESTRUCTION_CONFIRMATION", "JOB_PLAN"]);
+    let keys = ending.site.test.app.parts().log_keys.verifiers();
+    gangway::domain::log::note::open(certificate["note"].as_str().unwrap(), &keys).unwrap();
+}
