@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::{
         App,
-        job::{Ask, Draft, Wanted, course, is_offboarding, lines, step_of},
+        job::{Ask, Draft, Wanted, course, is_offboarding, lines, nobody_works_on, step_of},
     },
     auth::{Actor, ClientScope},
     clock::Instant,
@@ -71,6 +71,14 @@ pub struct Spot {
 }
 
 impl Spot {
+    /// The folder as it is opened.
+    ///
+    /// # Errors
+    /// `Violation` when it is no path.
+    pub fn place(&self) -> Result<ObjectPath> {
+        place(&self.path)
+    }
+
     /// The store, and the folder in it.
     ///
     /// # Errors
@@ -78,9 +86,16 @@ impl Spot {
     pub fn find<'a>(&self, erasable: &'a BTreeMap<String, Erasable>) -> Result<(&'a Erasable, ObjectPath)> {
         let gone = || Error::violation("location", format!("`{}` may not be erased any more.", self.store));
         let place = erasable.get(&self.store).ok_or_else(gone)?;
-        let path = ObjectPath::from_text(&self.path).map_err(Error::internal)?;
-        Ok((place, place.folder.join(path.as_bytes())))
+        Ok((place, place.folder.join(self.place()?.as_bytes())))
     }
+}
+
+/// A line's path as it is opened: two ways to write a path are the same place.
+pub(in crate::app) fn place(path: &str) -> Result<ObjectPath> {
+    ObjectPath::from_text(path).map_err(|_bad| {
+        let violation = Violation::new("holdingIds", format!("`{path}` is no path: a percent sign stands for a byte."));
+        violation.remedy("Write a percent sign as `%25` in the line's location.").into()
+    })
 }
 
 /// What a scan found at one place.
@@ -99,6 +114,10 @@ pub struct Found {
     pub several_names: u64,
     /// What could not be looked at.
     pub hidden: u64,
+    /// Files whose content has, or may have, names that were not seen.
+    pub named_elsewhere: u64,
+    /// Which store it was.
+    pub root: String,
     /// What destroying it there does not reach, in words.
     pub limits: Vec<String>,
 }
@@ -161,6 +180,7 @@ pub(in crate::app) async fn destroyable(
         remedy: "Only DATA holdings count that are open, have DESTROY or RETURN_THEN_DESTROY, and lie where that can be done.",
     };
     let holdings = lines(db, scope, client, ask, &wanted).await?;
+    nobody_works_on(db, &holdings, &[JobKind::DataReturn, JobKind::Sanitization]).await?;
     let with_spot = |holding: Holding| spot(app, client, &holding).map(|spot| (holding, spot));
     holdings.into_iter().map(with_spot).collect()
 }
@@ -183,7 +203,7 @@ fn spot(app: &App, client: &Client, holding: &Holding) -> Result<Spot> {
             .remedy("Whoever runs this service names stores that may be erased in GANGWAY_ERASABLE.")
             .into());
     }
-    if path.split('/').next() != Some(client.slug.as_str()) {
+    if place(path)?.as_bytes().split(|byte| *byte == b'/').next() != Some(client.slug.as_str().as_bytes()) {
         let message = format!("{} does not lie in the client's own folder of `{store}`.", holding.name);
         let remedy = format!("Only what lies at or below `{store}://{}` is this client's alone.", client.slug);
         return Err(Violation::new("holdingIds", message).remedy(remedy).into());
@@ -226,13 +246,12 @@ pub(in crate::app) async fn newest(
     targets.into_iter().map(scanned).collect()
 }
 
-/// The newest scan of `holding`, if it found what `digest` stands for.
+/// The newest scan of `holding` since `since`, if it found what `digest` stands for.
 ///
 /// # Errors
 /// As [`newest`].
-pub async fn by_digest(app: &App, holding: HoldingId, digest: &str) -> Result<Option<Target>> {
-    let scope = ClientScope::system();
-    let found = newest(app.db().read(), &scope, &[holding], Instant::UNIX_EPOCH).await?;
+pub async fn by_digest(app: &App, holding: HoldingId, digest: &str, since: Instant) -> Result<Option<Target>> {
+    let found = newest(app.db().read(), &ClientScope::system(), &[holding], since).await?;
     Ok(found.into_values().find(|scanned| scanned.found.digest == digest).map(|scanned| scanned.target))
 }
 

@@ -102,7 +102,7 @@ words! {
         Removed = "REMOVED",
         /// Its name is gone; its content has other names, and the last of them decides.
         Unnamed = "UNNAMED",
-        /// Nothing was there.
+        /// Nothing was there. Unless a run that was stopped may have destroyed it, that is not what was planned.
         Absent = "ABSENT",
         /// It is not what was planned, or something is in it that was not. It was not touched.
         Changed = "CHANGED",
@@ -125,7 +125,7 @@ pub struct Tally {
     pub unnamed: u64,
     /// Names that the destroyed content had beside its last one.
     pub accounted: u64,
-    /// What was not there any more.
+    /// What a run that was stopped had destroyed before it could say so.
     pub absent: u64,
     /// What is not what was planned.
     pub changed: u64,

@@ -39,8 +39,8 @@ impl ScanTask {
     ) -> Result<std::result::Result<Found, JobError>> {
         let spot: Spot = serde_json::from_value(target.details.clone()).map_err(Error::internal)?;
         let (erasable, folder) = spot.find(&self.shelves.erasable)?;
-        let limits = match erasable.eraser.limits(&folder).await {
-            Ok(limits) => limits,
+        let ground = match erasable.eraser.ground(&folder).await {
+            Ok(ground) => ground,
             Err(fault) if fault.concerns_the_store() => return Err(fault.into()),
             Err(fault) => return Ok(Err(unfound(&fault))),
         };
@@ -54,7 +54,7 @@ impl ScanTask {
                 progress.bytes_done = before.bytes + found.bytes;
             });
         };
-        sheets.write(erasable.eraser.as_ref(), &folder, place, limits, tell).await.map(Ok)
+        sheets.write(erasable.eraser.as_ref(), &folder, place, ground, tell).await.map(Ok)
     }
 }
 
@@ -90,14 +90,26 @@ impl Task for ScanTask {
 
 async fn end(context: &TaskContext, target: &Target, found: std::result::Result<Found, JobError>) -> Result<()> {
     let outcome = found.as_ref().ok().map(serde_json::to_value).transpose().map_err(Error::internal)?;
-    let error = match found {
-        Ok(found) => (found.hidden > 0).then(|| incomplete(&target.name)),
-        Err(error) => Some(error),
+    let error = match &found {
+        Ok(found) if found.hidden > 0 => Some(incomplete(&target.name)),
+        Ok(found) => (found.named_elsewhere > 0).then(|| elsewhere(&target.name, found.named_elsewhere)),
+        Err(error) => Some(error.clone()),
     };
     let verb = if error.is_none() { TargetVerb::Succeed } else { TargetVerb::Fail };
     context.step(target.id, TargetVerb::Verify, Report::default()).await?;
     context.step(target.id, verb, Report { outcome, error, ..Report::default() }).await?;
     Ok(())
+}
+
+fn elsewhere(name: &str, count: u64) -> JobError {
+    JobError {
+        code: "NAMED_ELSEWHERE".to_owned(),
+        message: format!(
+            "{count} files of {name} have names in other places, under which their content would live on."
+        ),
+        is_retryable: false,
+        remedy: Some("Take the other names away, or make copies of these files, and order the job again.".to_owned()),
+    }
 }
 
 fn unfound(fault: &Fault) -> JobError {

@@ -34,6 +34,9 @@ impl VerificationTask {
     async fn look(&self, target: &Target) -> Result<Vec<Seen>> {
         let details: Verification = serde_json::from_value(target.details.clone()).map_err(Error::internal)?;
         let (erasable, folder) = details.spot.find(&self.shelves.erasable)?;
+        if erasable.eraser.root().await? != details.root {
+            return Err(Error::PlanChanged("The store is not the one in which it was destroyed."));
+        }
         let mut seen = Vec::new();
         for witness in &erasable.witnesses {
             let sight = witness.look(&folder).await?;

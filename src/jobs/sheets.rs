@@ -4,6 +4,8 @@
 //! is in a folder before the folder. The page's SHA-256 is the scan's digest; it depends on the place and the items
 //! alone, and the page holds the SHA-256 of each sheet, so what is read back is what was found.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
@@ -13,13 +15,16 @@ use crate::{
     app::scan::Found,
     error::{Error, Result},
     ports::{
-        eraser::{Eraser, Item, Surveyed},
+        eraser::{Eraser, Ground, Item, Surveyed},
         storage::{EntryKind, ObjectPath, ObjectStore, Span},
     },
 };
 
-/// Items of a sheet: about a megabyte of it is names.
-const SHEET: usize = 4_096;
+/// Items of a sheet, and bytes of names after which no other item joins them.
+const SHEET: (usize, usize) = (4_096, 8 * 1024 * 1024);
+/// Contents with several names whose names are counted, which takes some 20 MB. Of more nobody could say whether all of their
+/// names are here.
+const SHARED_MAX: usize = 200_000;
 /// The largest object that is read back: far more than a sheet of the longest names takes.
 const OBJECT_MAX: u64 = 64 * 1024 * 1024;
 /// What the page is called.
@@ -38,6 +43,8 @@ pub(super) struct Shelf<'a> {
 pub(super) struct Page {
     /// The place, as `STORE://PATH`.
     pub(super) place: String,
+    /// Which store it was.
+    pub(super) root: String,
     /// The sheets, in order.
     pub(super) sheets: Vec<Sheet>,
 }
@@ -67,17 +74,20 @@ impl Shelf<'_> {
         eraser: &dyn Eraser,
         folder: &ObjectPath,
         place: String,
-        limits: Vec<String>,
+        ground: Ground,
         told: impl Fn(&Found) + Send + Sync,
     ) -> Result<Found> {
-        let mut found = Found { limits, ..Found::default() };
-        let (mut page, mut items) = (Page { place, ..Page::default() }, Vec::with_capacity(SHEET));
+        let mut found = Found { limits: ground.limits, root: ground.root.clone(), ..Found::default() };
+        let mut page = Page { place, root: ground.root, ..Page::default() };
+        let (mut items, mut bytes, mut shared) = (Vec::with_capacity(SHEET.0), 0, Shared::default());
         let mut survey = eraser.survey(folder);
         while let Some(surveyed) = survey.try_next().await? {
             for line in surveyed {
                 match line {
                     Surveyed::Item(item) => {
                         count(&mut found, &item);
+                        shared.count(&item);
+                        bytes += item.path.as_bytes().len();
                         items.push(item);
                     }
                     Surveyed::Hidden { path, fault } => {
@@ -85,7 +95,8 @@ impl Shelf<'_> {
                         found.hidden += 1;
                     }
                 }
-                if items.len() == SHEET {
+                if items.len() == SHEET.0 || bytes >= SHEET.1 {
+                    bytes = 0;
                     page.sheets.push(self.put(page.sheets.len(), &std::mem::take(&mut items)).await?);
                 }
             }
@@ -94,6 +105,7 @@ impl Shelf<'_> {
         if !items.is_empty() {
             page.sheets.push(self.put(page.sheets.len(), &items).await?);
         }
+        found.named_elsewhere = shared.elsewhere();
         let text = serde_json_canonicalizer::to_vec(&page).map_err(Error::internal)?;
         found.digest = hex::encode(Sha256::digest(&text));
         self.store.put(&self.folder.join(PAGE), Bytes::from(text)).await?;
@@ -137,6 +149,31 @@ impl Shelf<'_> {
             return Ok(text);
         }
         Err(Error::PlanChanged("What the scan wrote down is not what was approved."))
+    }
+}
+
+/// Contents with several names, and how many of these were seen.
+#[derive(Default)]
+struct Shared {
+    seen: HashMap<String, (u64, u64)>,
+    uncounted: u64,
+}
+
+impl Shared {
+    fn count(&mut self, item: &Item) {
+        if item.kind != EntryKind::File || item.names < 2 {
+            return;
+        }
+        if self.seen.len() >= SHARED_MAX && !self.seen.contains_key(item.content()) {
+            self.uncounted += 1;
+            return;
+        }
+        self.seen.entry(item.content().to_owned()).or_insert((0, item.names)).0 += 1;
+    }
+
+    /// Contents that have, or may have, names that were not seen.
+    fn elsewhere(&self) -> u64 {
+        self.uncounted + self.seen.values().filter(|(seen, names)| seen < names).count() as u64
     }
 }
 

@@ -12,6 +12,9 @@
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use std::time::Duration;
 
 use super::storage::{EntryKind, Fault, ObjectPath, Result};
 use crate::domain::{
@@ -28,10 +31,18 @@ pub struct Item {
     pub kind: EntryKind,
     /// Its size in bytes; 0 for anything but a file.
     pub size: u64,
-    /// The store's mark of this very state: another state of the same name has another.
+    /// The store's mark of this very state: another state of the same name has another. What stands before its first colon
+    /// names the content alone, whatever its state.
     pub state: String,
     /// How many names its content has, here or elsewhere; 1 when it is the only one.
     pub names: u64,
+}
+
+impl Item {
+    /// What all names of the same content have in common.
+    pub fn content(&self) -> &str {
+        self.state.split(':').next().unwrap_or_default()
+    }
 }
 
 /// One line of a survey.
@@ -51,8 +62,37 @@ pub enum Surveyed {
 /// A survey, page by page.
 pub type Survey = BoxStream<'static, Result<Vec<Surveyed>>>;
 
+/// Whoever destroys and finds that so much time has passed since it looked last may have stood still, and others may have
+/// taken its work over: it stops.
+pub const STANDSTILL: Duration = Duration::from_secs(10);
+
+/// How long a clearance may be used: until somebody says stop.
+#[derive(Clone, Debug, Default)]
+pub struct Leave(Vec<CancellationToken>);
+
+impl Leave {
+    /// A leave that ends with the first of these.
+    pub fn until(stops: impl IntoIterator<Item = CancellationToken>) -> Self {
+        Self(stops.into_iter().collect())
+    }
+
+    /// Whether it has ended.
+    pub fn is_over(&self) -> bool {
+        self.0.iter().any(CancellationToken::is_cancelled)
+    }
+}
+
+/// What lies beneath a place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ground {
+    /// Which store it is: another one that is mounted, or configured, in its place has another.
+    pub root: String,
+    /// What a promise to destroy does not cover there, as sentences for a certificate.
+    pub limits: Vec<String>,
+}
+
 /// Items that are destroyed on one clearance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Batch {
     /// The folder that was surveyed.
     pub folder: ObjectPath,
@@ -64,6 +104,8 @@ pub struct Batch {
     pub tag: String,
     /// How.
     pub method: SanitizationMethod,
+    /// For how long.
+    pub leave: Leave,
 }
 
 /// What became of an item.
@@ -78,12 +120,17 @@ pub struct Erased {
 /// A store that destroys.
 #[async_trait]
 pub trait Eraser: Send + Sync + 'static {
-    /// What a promise to destroy does not cover in this store, as sentences for a certificate; empty when nothing is known
-    /// to limit it.
+    /// Which store this is.
     ///
     /// # Errors
     /// Those of the store.
-    async fn limits(&self, folder: &ObjectPath) -> Result<Vec<String>>;
+    async fn root(&self) -> Result<String>;
+
+    /// What lies beneath `folder`.
+    ///
+    /// # Errors
+    /// Those of the store; `NotFound` when there is no such folder.
+    async fn ground(&self, folder: &ObjectPath) -> Result<Ground>;
 
     /// Everything at and below `folder`, itself first. A folder that is not there is the fault `NotFound`.
     fn survey(&self, folder: &ObjectPath) -> Survey;
@@ -92,7 +139,8 @@ pub trait Eraser: Send + Sync + 'static {
     /// an item that was under way is gone on with, one that is gone is `Absent`.
     ///
     /// # Errors
-    /// Only faults that concern the store as a whole; items before the one at which it showed may be gone.
+    /// Only faults that concern the store as a whole, and `Transient` when the leave has ended; items before the one at
+    /// which it showed may be gone.
     async fn erase(&self, clearance: Clearance<Batch>) -> Result<Vec<Erased>>;
 }
 

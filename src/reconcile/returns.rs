@@ -1,4 +1,4 @@
-//! What data returns leave behind.
+//! What data returns and scans leave behind.
 
 use std::time::Duration;
 
@@ -24,6 +24,9 @@ pub(super) async fn keep_clear(app: App, stop: CancellationToken) {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "what data returns left was cleared away"),
             Err(error) => tracing::warn!(error = error.describe(), "no look for what data returns left"),
+        }
+        if let Err(error) = app::scan::clear_ended(&app, BATCH).await {
+            tracing::warn!(error = error.describe(), "no look for what scans left");
         }
     }
 }

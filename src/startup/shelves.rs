@@ -1,6 +1,6 @@
 //! The places that the settings name, opened.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use secrecy::SecretString;
 
@@ -55,10 +55,24 @@ fn erasable(config: &Config, name: &str) -> Result<Erasable> {
         let violation = Violation::new("GANGWAY_ERASABLE", format!("There is no folder `{name}` in GANGWAY_SOURCES."));
         return Err(violation.remedy("Only folders of this machine can be erased.").into());
     };
+    let others = config.storage.sources.iter().filter(|other| other.name != *name).chain(&config.storage.destinations);
+    let others = others.map(|other| other.path.as_path()).chain([config.server.data.as_path()]);
+    if let Some(other) = others.into_iter().find(|other| meet(&root.path, other)) {
+        let message = format!("The folder `{name}` shares its place with {}.", other.display());
+        let violation = Violation::new("GANGWAY_ERASABLE", message);
+        return Err(violation.remedy("What may be erased lies apart from everything else that is configured.").into());
+    }
     let files = Arc::new(LocalFiles::open(&root.path, Mounts::Stay)?);
     let witnesses: Vec<Arc<dyn Witness>> =
         vec![Arc::new(Listing::of(files.clone())), Arc::new(Find::below(root.path.clone()))];
     Ok(Erasable { eraser: files, folder: ObjectPath::ROOT, witnesses })
+}
+
+/// Whether one of two folders is, or lies in, the other, through whatever links.
+fn meet(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_absent| path.to_owned());
+    let (one, other) = (real(one), real(other));
+    one.starts_with(&other) || other.starts_with(&one)
 }
 
 fn own(config: &Config) -> Result<Shelf<dyn ObjectStore>> {

@@ -12,7 +12,7 @@ use entity::holding::{ActiveModel, Column, Entity, Model};
 use crate::{
     auth::ClientScope,
     domain::{
-        holding::{Holding, HoldingFilter, HoldingState},
+        holding::{Holding, HoldingDetails, HoldingFilter, HoldingKind, HoldingState, StoreUri},
         page::{Page, Window},
     },
     error::{Conflict, Error, Result},
@@ -83,6 +83,26 @@ pub(crate) async fn load_many(
 ) -> Result<Vec<Holding>> {
     let ids = ids.iter().map(|id| id.uuid());
     scoped(scope).filter(Column::Id.is_in(ids)).all(db).await?.into_iter().map(domain).collect()
+}
+
+/// Where all data lies that is not gone, of every client: what one client's plan destroys may be another one's.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn all_data(db: &impl ConnectionTrait) -> Result<Vec<(HoldingId, StoreUri)>> {
+    let gone = [HoldingState::Removed, HoldingState::Closed].map(HoldingState::as_str);
+    let select = Entity::find()
+        .filter(Column::Kind.eq(HoldingKind::Data.as_str()))
+        .filter(Column::State.is_not_in(gone))
+        .select_only()
+        .columns([Column::Id, Column::Details]);
+    let mut found = Vec::new();
+    for (id, details) in select.into_tuple::<(uuid::Uuid, serde_json::Value)>().all(db).await? {
+        if let HoldingDetails::Data(data) = store::json(TABLE, "details", id, details)? {
+            found.push((id.into(), data.location));
+        }
+    }
+    Ok(found)
 }
 
 /// The same, locked until the transaction ends. Everybody locks in the order of ids, so nobody waits in a circle.

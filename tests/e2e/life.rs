@@ -46,12 +46,18 @@ async fn lives(environment: Environment) {
 
     assert_eq!(proof.lived.too_early, ["AGREEMENTS_UNSIGNED", "INTAKE_MISSING"], "asked too early");
     assert_eq!(proof.lived.onboarding, Walked { done: 14, not_applicable: 1 });
-    assert_eq!(proof.lived.offboarding, Walked { done: 11, not_applicable: 2 });
+    assert_eq!(proof.lived.offboarding, Walked { done: 13, not_applicable: 0 });
     assert_eq!(proof.stage, "CONCLUDED");
     ledger(&proof.ledger);
     let opened = &proof.opened;
     assert_eq!((opened.files, opened.bytes), (made.files, made.bytes), "the client found what it gave us");
     assert!(!proof.receipt.is_empty(), "a receipt was issued");
+    let item = &proof.destroyed["statement"]["items"][0];
+    assert_eq!(
+        (item["filesDestroyed"].as_u64(), item["bytesDestroyed"].as_u64()),
+        (Some(made.files), Some(made.bytes))
+    );
+    assert!(std::fs::read_dir(folders.source()).unwrap().next().is_none(), "we hold nothing any more");
     assert_eq!(proof.log["logVerify"]["to"], proof.log["logCheckpoint"]["size"], "the checkpoint covers everything");
     told(&witness.0.lock().unwrap_or_else(PoisonError::into_inner));
 }

@@ -6,6 +6,7 @@ use std::{
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::PathBuf,
     process::{Command, Stdio},
+    thread,
 };
 
 use async_trait::async_trait;
@@ -42,9 +43,22 @@ impl Find {
         let mut command = Command::new("find");
         command.arg("-P").arg(OsString::from_vec(place.clone())).arg("-print0");
         command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Where the store itself is not there, nobody can say what is in it.
+        if !self.root.is_dir() {
+            return Err(Fault::new(FaultKind::Permanent, "look", folder.to_string(), "the store is not there"));
+        }
         let broken = |why: String| Fault::new(FaultKind::Permanent, "look", folder.to_string(), why);
         let does_not_run = |error: io::Error| broken(format!("find does not run: {error}"));
         let mut running = command.spawn().map_err(does_not_run)?;
+        // Read beside the names: whoever writes to a full pipe waits.
+        let complaints = running.stderr.take();
+        let complaints = thread::spawn(move || {
+            let mut last = Vec::new();
+            for line in complaints.into_iter().flat_map(|said| BufReader::new(said).split(b'\n')) {
+                last = line?;
+            }
+            io::Result::Ok(last)
+        });
         let mut sight = Sight::default();
         for name in running.stdout.take().into_iter().flat_map(|names| BufReader::new(names).split(0)) {
             let name = name.map_err(does_not_run)?;
@@ -54,10 +68,11 @@ impl Find {
             }
             sight.count += 1;
         }
-        // What it complains of is short where nothing is there, and of no interest where something is.
-        let ended = running.wait_with_output().map_err(does_not_run)?;
-        let is_absent = sight.count == 0 && ended.stderr.trim_ascii_end().ends_with(ABSENT);
-        if ended.status.success() || is_absent {
+        let ended = running.wait().map_err(does_not_run)?;
+        let said =
+            complaints.join().map_err(|_panic| broken("find was not heard".to_owned()))?.map_err(does_not_run)?;
+        let is_absent = sight.count == 0 && said.trim_ascii_end().ends_with(ABSENT);
+        if ended.success() || is_absent {
             return Ok(sight);
         }
         Err(broken("find could not look at all of it".to_owned()))
@@ -91,8 +106,8 @@ mod tests {
         let seen = find.run(&"acme".into()).unwrap();
         assert_eq!((seen.count, seen.first[0].is_root()), (3, true));
         assert_eq!(seen.first[2].as_bytes(), b"a\nb/c");
-        let elsewhere = Find { root: "/proc/1/nothing".into(), tool: String::new() };
-        assert_eq!(elsewhere.run(&"acme".into()).unwrap(), Sight::default());
+        let elsewhere = Find { root: temp.path().join("not mounted"), tool: String::new() };
+        assert!(elsewhere.run(&"acme".into()).is_err(), "nobody knows what is in a store that is not there");
         for number in 0..20 {
             std::fs::write(temp.path().join(format!("acme/{number}")), "").unwrap();
         }

@@ -8,7 +8,7 @@ use rustix::{
 
 use super::{LocalFiles, Root, fault, off_the_runtime, read::kind_of};
 use crate::ports::{
-    eraser::{Item, Survey, Surveyed},
+    eraser::{Ground, Item, Survey, Surveyed},
     storage::{Entry, EntryKind, Fault, FaultKind, Listed, ObjectPath, ObjectSource, Result},
 };
 
@@ -23,8 +23,17 @@ const COPYING: FileSystems =
 /// File systems whose medium another machine holds.
 const REMOTE: FileSystems = &[(0x6969, "nfs"), (0xff53_4d42, "cifs"), (0xfe53_4d42, "smb2"), (0x6573_5546, "fuse")];
 
-/// What overwriting below `folder` does not reach.
-pub(super) fn limits(root: &Root, folder: &ObjectPath) -> Result<Vec<String>> {
+/// File systems in which files may share blocks with clones of them.
+const SHARING: FileSystems = &[(0x5846_5342, "xfs")];
+
+/// Which root it is: the device and the number of its folder.
+pub(super) fn identity(root: &Root) -> Result<String> {
+    let stat = rustix::fs::fstat(&root.folder).map_err(|errno| fault("measure", &ObjectPath::ROOT, errno))?;
+    Ok(inode(&stat))
+}
+
+/// What lies beneath `folder`.
+pub(super) fn ground(root: &Root, folder: &ObjectPath) -> Result<Ground> {
     let say = |errno| fault("measure", folder, errno);
     let opened = root.resolve(folder, OFlags::RDONLY | OFlags::DIRECTORY).map_err(say)?;
     let kind = rustix::fs::fstatfs(&opened).map_err(say)?.f_type;
@@ -34,13 +43,18 @@ pub(super) fn limits(root: &Root, folder: &ObjectPath) -> Result<Vec<String>> {
             .to_owned(),
     ];
     if let Some(name) = known(COPYING) {
-        limits.push(format!("The file system is {name}, which writes to new blocks: older ones and snapshots keep the content until they are reused."));
+        limits.push(format!(
+            "The file system is {name}, which writes to new blocks: older ones and snapshots keep the content until they are reused."
+        ));
+    }
+    if let Some(name) = known(SHARING) {
+        limits.push(format!("The file system is {name}: a clone of a file made elsewhere keeps the content."));
     }
     if let Some(name) = known(REMOTE) {
         limits
             .push(format!("The file system is {name}: what its server does with the blocks cannot be seen from here."));
     }
-    Ok(limits)
+    Ok(Ground { root: identity(root)?, limits })
 }
 
 /// Everything at and below `folder`, itself first.
@@ -87,8 +101,7 @@ fn item(root: &Root, path: &ObjectPath, below: ObjectPath) -> Result<Item> {
     let kind = kind_of(&stat);
     let is_file = kind == EntryKind::File;
     let size = if is_file { u64::try_from(stat.st_size).unwrap_or_default() } else { 0 };
-    let names = if is_file { names_of(&stat) } else { 1 };
-    Ok(Item { path: below, kind, size, state: state(&stat), names })
+    Ok(Item { path: below, kind, size, state: state(&stat), names: if is_file { names(&stat) } else { 1 } })
 }
 
 fn looked_at(root: &Root, path: &ObjectPath) -> rustix::io::Result<Stat> {
@@ -112,12 +125,7 @@ pub(super) fn inode(stat: &Stat) -> String {
     format!("{:x}-{:x}", stat.st_dev, stat.st_ino)
 }
 
-/// The part of a [`state`] that says which file it is.
-pub(super) fn inode_of(state: &str) -> &str {
-    state.split(':').next().unwrap_or_default()
-}
-
 /// How many names a file has. Their number has 64 bits on some systems and fewer on others.
-fn names_of(stat: &Stat) -> u64 {
+pub(super) fn names(stat: &Stat) -> u64 {
     u64::try_from(i128::from(stat.st_nlink)).unwrap_or(u64::MAX)
 }

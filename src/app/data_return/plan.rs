@@ -6,7 +6,7 @@ use super::{Args, Delivery, Options, TargetDetails};
 use crate::{
     app::{
         App,
-        job::{Ask, Draft, Wanted, course, is_offboarding, lines, step_of},
+        job::{Ask, Draft, Wanted, course, is_offboarding, lines, nobody_works_on, step_of},
     },
     auth::{Actor, ClientScope},
     domain::{
@@ -41,6 +41,7 @@ pub(in crate::app) async fn draft(
     let scope = &actor.scope;
     let (engagement, client) = course(db, scope, ask).await?;
     let holdings = lines(db, scope, &client, ask, &wanted(client.id)).await?;
+    nobody_works_on(db, &holdings, &[JobKind::Sanitization]).await?;
     let keys = keys(db, scope, &client, options).await?;
     let delivery = Delivery {
         format: options.format,

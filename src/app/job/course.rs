@@ -5,9 +5,11 @@ use crate::{
     app::Deed,
     auth::ClientScope,
     domain::{
+        Refused,
         client::Client,
         engagement::{Engagement, EngagementKind, EngagementState},
-        job::Job,
+        holding::Holding,
+        job::{Job, JobKind},
     },
     error::{Error, Result, Violation},
     ids::StepId,
@@ -49,6 +51,17 @@ pub(in crate::app) async fn step_of(
     let mut steps = store::step::of_engagements(db, scope, &[engagement.id]).await?;
     let steps = steps.remove(&engagement.id).unwrap_or_default();
     Ok(steps.into_iter().find(|step| step.key == key).map(|step| step.id))
+}
+
+/// Refuses lines that a job of one of `kinds` is at: what one destroys another must not be reading.
+///
+/// # Errors
+/// `Conflict`.
+pub(in crate::app) async fn nobody_works_on(db: &impl Reader, holdings: &[Holding], kinds: &[JobKind]) -> Result<()> {
+    let ids: Vec<_> = holdings.iter().map(|holding| holding.id).collect();
+    let Some((job, kind)) = store::job::live_on(db, &ids, kinds).await? else { return Ok(()) };
+    let refused = Refused::new(format!("Job {job}, a {} of one of these lines, is not over.", kind.title()));
+    Err(refused.remedy("Wait for it, or stop it with `jobCancel`.").into())
 }
 
 /// Refuses to go on with a job whose run was running when it was ordered and may have been given up since.

@@ -19,14 +19,14 @@ mod ticks;
 pub mod worker;
 
 pub use self::{
-    plan::{Ask, Draft, Options, Planned, blockers, load_plans, plan},
+    plan::{Ask, Draft, Options, PlanGates, Planned, blockers, load_plans, plan},
     read::{
         count, count_each, find, health, list, load_many, load_targets, of_clients, of_steps, target_counts, targets_of,
     },
     steer::{Cancel, Retry, Start, cancel, retry, start},
     ticks::{Tick, Ticks},
 };
-pub(in crate::app) use course::{course, is_offboarding, step_of, under_way};
+pub(in crate::app) use course::{course, is_offboarding, nobody_works_on, step_of, under_way};
 pub use lines::LINES_MAX;
 pub(in crate::app) use lines::{Wanted, lines};
 pub(in crate::app) use steer::{accepted, in_time};

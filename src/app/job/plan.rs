@@ -172,7 +172,8 @@ pub(super) async fn draft(db: &impl Reader, app: &App, actor: &Actor, ask: &Ask)
     if ask.options.kind() == JobKind::Sanitization {
         // What is decided on is the very hash, so it is known only now.
         let hash = draft.hash(&found(ask, &draft))?;
-        draft.blockers.extend(sanitization::undecided(db, &actor.scope, draft.client_id, &hash).await?);
+        let undecided = sanitization::undecided(db, &actor.scope, app.now(), draft.client_id, &hash).await?;
+        draft.blockers.extend(undecided);
     }
     Ok(draft)
 }
@@ -186,7 +187,18 @@ pub async fn load_plans(app: &App, actor: &Actor, ids: &[JobPlanId]) -> Result<V
     store::job::load_plans(app.db().read(), &actor.scope, ids).await
 }
 
-/// What stands in the way now of plans for jobs of this kind, given by client and hash, for each that the caller may see.
+/// What a plan's gates depend on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PlanGates {
+    /// For whom.
+    pub client_id: ClientId,
+    /// In the course of what.
+    pub engagement_id: Option<EngagementId>,
+    /// Its hash.
+    pub hash: String,
+}
+
+/// What stands in the way now of these plans for jobs of one kind, for each that the caller may see.
 ///
 /// # Errors
 /// `Forbidden`, and those of the database.
@@ -194,11 +206,11 @@ pub async fn blockers(
     app: &App,
     actor: &Actor,
     kind: JobKind,
-    plans: &[(ClientId, String)],
-) -> Result<HashMap<(ClientId, String), Vec<Blocker>>> {
+    plans: &[PlanGates],
+) -> Result<HashMap<PlanGates, Vec<Blocker>>> {
     actor.require(Permission::Plan)?;
     let (db, scope) = (app.db().read(), &actor.scope);
-    let clients: Vec<_> = plans.iter().map(|(client, _)| *client).collect();
+    let clients: Vec<_> = plans.iter().map(|plan| plan.client_id).collect();
     let closed = match kind {
         JobKind::Sanitization => return sanitization::blockers_of_plans(db, scope, app, plans).await,
         JobKind::DataReturn => data_return::blockers(db, scope, app, &clients).await?,
@@ -206,6 +218,6 @@ pub async fn blockers(
         JobKind::DiscoveryScan => clients.iter().map(|client| (*client, Vec::new())).collect(),
         _ => return Err(Error::internal(format!("{kind} has a plan and no planner"))),
     };
-    let of_plan = |plan: &(ClientId, String)| Some((plan.clone(), closed.get(&plan.0)?.clone()));
+    let of_plan = |plan: &PlanGates| Some((plan.clone(), closed.get(&plan.client_id)?.clone()));
     Ok(plans.iter().filter_map(of_plan).collect())
 }

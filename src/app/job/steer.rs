@@ -2,7 +2,7 @@
 
 use super::{Ask, Draft, ending::ended, enqueue, events, plan::draft};
 use crate::{
-    app::{App, Deed, Done, Once, data_return},
+    app::{App, Deed, Done, Once, data_return, sanitization},
     auth::{Actor, permission::Permission},
     domain::{
         Refused,
@@ -98,6 +98,9 @@ async fn current(deed: &Deed<'_>, plan: &Plan, hash: &str) -> Result<Draft> {
     }
     if !draft.blockers.is_empty() {
         return Err(Error::Blocked(draft.blockers));
+    }
+    if plan.kind == JobKind::Sanitization {
+        sanitization::decided_by_others(deed, plan).await?;
     }
     Ok(draft)
 }

@@ -1,11 +1,11 @@
 //! What a destruction does to the ledger and what clears it, in deeds that carry the job's fence.
 
-use super::{Erasure, TargetDetails, plan};
+use super::{Erasure, Grant, TargetDetails, plan};
 use crate::{
     app::{
         Deed, gate, holding,
         job::{target, under_way},
-        scan::data,
+        scan::{Spot, data},
     },
     domain::{
         clearance::Clearance,
@@ -23,7 +23,7 @@ use crate::{
 /// # Errors
 /// `Conflict` when the line is not open any more.
 pub async fn begin(deed: &mut Deed<'_>, job: &Job, details: &TargetDetails) -> Result<()> {
-    under_way(deed, job).await?;
+    plan::stays_nowhere(deed.tx(), &spots(deed, job).await?).await?;
     let mut holding =
         store::holding::lock(deed.tx(), &deed.actor().scope, details.spot.holding_id, "holdingId").await?;
     if holding.state != HoldingState::Closing {
@@ -35,6 +35,12 @@ pub async fn begin(deed: &mut Deed<'_>, job: &Job, details: &TargetDetails) -> R
         );
     }
     Ok(())
+}
+
+/// Where all that this job destroys lies.
+async fn spots(deed: &Deed<'_>, job: &Job) -> Result<Vec<Spot>> {
+    let planned = plan::plan_of(deed, job).await?.targets.into_iter();
+    planned.map(|target| store::json("job_plan", "targets", job.id, target.details)).collect()
 }
 
 fn about(kind: EventKind, job: &Job, holding: &Holding, summary: String) -> NewEvent {
@@ -58,14 +64,12 @@ pub async fn clear(deed: &Deed<'_>, job: &Job, details: &TargetDetails, batch: B
         let message = format!("{} is not what was to be destroyed any more.", holding.name);
         return Err(Violation::new("holdingIds", message).remedy("Scan it and plan its destruction again.").into());
     }
-    let planned = match job.plan_id {
-        Some(id) => store::job::find_plan(deed.tx(), scope, id).await?,
-        None => None,
-    };
-    let planned = planned.ok_or_else(|| Error::internal("a sanitization without its plan"))?;
-    let client = holding.client_id;
-    let mut closed = plan::blockers(deed.tx(), scope, deed.app(), &[client]).await?.remove(&client).unwrap_or_default();
-    closed.extend(plan::undecided(deed.tx(), scope, client, &planned.hash).await?);
+    let planned = plan::plan_of(deed, job).await?;
+    let run = job.engagement_id.ok_or_else(|| Error::internal("a sanitization in the course of nothing"))?;
+    let engagement = store::engagement::find(deed.tx(), scope, run).await?;
+    let engagement = engagement.ok_or_else(|| Error::internal("a sanitization in the course of nothing"))?;
+    let mut closed = plan::blockers(deed.tx(), scope, deed.app(), &engagement).await?;
+    closed.extend(plan::undecided(deed.tx(), scope, deed.now(), holding.client_id, &planned.hash).await?);
     gate::require(closed)?;
     Ok(Clearance::grant(batch))
 }
@@ -88,18 +92,19 @@ pub async fn destroyed(deed: &mut Deed<'_>, job: &Job, target: &Target, erasure:
     }
     let id = target.holding_id.ok_or_else(|| Error::internal("a destruction of no holding"))?;
     let mut holding = store::holding::lock(deed.tx(), &deed.actor().scope, id, "holdingId").await?;
-    if holding.state == HoldingState::Closing {
-        holding::remove(deed, &mut holding).await?;
-        let tally = &erasure.tally;
-        let summary = format!("{}: {} files with {} bytes were destroyed.", holding.name, tally.destroyed, tally.bytes);
-        deed.record(
-            about(EventKind::DataDestroyed, job, &holding, summary)
-                .with("scanDigest", erasure.digest.as_str())
-                .with("method", erasure.method.as_str())
-                .with("planned", erasure.planned)
-                .with("tally", serde_json::to_value(tally).map_err(Error::internal)?),
-        );
-    }
+    holding::remove(deed, &mut holding).await?;
+    let grants = plan::grants_of(deed, job).await?;
+    let allowed_by = grants.into_iter().map(|grant| Grant { id: grant.id, kind: grant.kind, at: grant.decided_at });
+    let erasure = &Erasure { allowed_by: allowed_by.collect(), ..erasure.clone() };
+    let tally = &erasure.tally;
+    let summary = format!("{}: {} files with {} bytes were destroyed.", holding.name, tally.destroyed, tally.bytes);
+    deed.record(
+        about(EventKind::DataDestroyed, job, &holding, summary)
+            .with("scanDigest", erasure.digest.as_str())
+            .with("method", erasure.method.as_str())
+            .with("planned", erasure.planned)
+            .with("tally", serde_json::to_value(tally).map_err(Error::internal)?),
+    );
     let outcome = Some(serde_json::to_value(erasure).map_err(Error::internal)?);
     let done = target::Report { outcome, ..target::Report::default() };
     target::change(deed, job.id, job.kind, target.id, TargetVerb::Verify, target::Report::default()).await?;

@@ -4,7 +4,7 @@
 //! NIST SP 800-88: what a certificate of sanitization names. Fields of a medium (maker, model, serial number) are left out
 //! where the data lay on a file system: nobody could say which medium it was.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
@@ -38,14 +38,18 @@ pub(super) async fn issue(
 ) -> Result<Certificate> {
     let client_id = job.client_id.ok_or_else(|| Error::internal("a verification without a client"))?;
     let sanitizations = sanitizations(deed, destroyed).await?;
-    let (clean, others): (Vec<_>, Vec<_>) = holdings.iter().partition(|line| line.state == HoldingState::Closed);
-    let verdict =
-        if others.is_empty() { SanitizationVerdict::Sanitized } else { SanitizationVerdict::SanitizedWithExceptions };
+    let clean: Vec<_> = holdings.iter().filter(|line| line.state == HoldingState::Closed).collect();
+    let exceptions = exceptions(deed, &sanitizations, &clean).await?;
+    let verdict = if exceptions.is_empty() {
+        SanitizationVerdict::Sanitized
+    } else {
+        SanitizationVerdict::SanitizedWithExceptions
+    };
     let people: Vec<_> = sanitizations.values().map(|job| job.started_by).chain([job.started_by]).collect();
     let names = store::actor::names(deed.tx(), &deed.actor().scope, &people).await?;
     let person = |id: ActorId| json!({ "id": id.to_string(), "name": names.get(&id) });
     let mut items = Vec::new();
-    for holding in clean {
+    for holding in &clean {
         let found = destroyed.get(&holding.id).ok_or_else(|| Error::internal("nothing destroyed what is gone"))?;
         let by = sanitizations.get(&found.job).ok_or_else(|| Error::internal("the job that destroyed it is gone"))?;
         let seen = witnessed.iter().find(|seen| seen.target.holding_id == Some(holding.id));
@@ -53,8 +57,6 @@ pub(super) async fn issue(
     }
     let id = job.id.to_string();
     let number = format!("SC-{}", id[id.len() - 12..].to_uppercase());
-    let exceptions: Vec<_> =
-        others.iter().map(|line| json!({ "id": line.id, "name": line.name, "state": line.state })).collect();
     let statement = json!({
         "type": "https://gangway.example/statements/sanitization-certificate/1",
         "number": number,
@@ -66,7 +68,7 @@ pub(super) async fn issue(
         "verdict": verdict,
         "items": items,
         "exceptions": exceptions,
-        "authorizations": authorizations(deed, &sanitizations).await?,
+        "authorizations": authorizations(deed, &sanitizations, destroyed).await?,
         "verification": {
             "by": person(job.started_by),
             "at": deed.now(),
@@ -112,21 +114,34 @@ fn item(holding: &Holding, found: &Destroyed, by: &Job, person: &Value, seen: Op
     }))
 }
 
-/// What allowed it: the plans by their hashes, and who granted them.
-async fn authorizations(deed: &Deed<'_>, sanitizations: &HashMap<JobId, Job>) -> Result<Vec<Value>> {
-    let scope = &deed.actor().scope;
+/// What allowed it: the plans by their hashes, and what was decided about them when it was done.
+async fn authorizations(
+    deed: &Deed<'_>,
+    sanitizations: &HashMap<JobId, Job>,
+    destroyed: &HashMap<HoldingId, Destroyed>,
+) -> Result<Vec<Value>> {
     let mut jobs: Vec<_> = sanitizations.values().collect();
     jobs.sort_unstable_by_key(|job| job.id);
     let mut found = Vec::new();
     for job in jobs {
-        let (Some(client), Some(id)) = (job.client_id, job.plan_id) else { continue };
-        let Some(planned) = store::job::find_plan(deed.tx(), scope, id).await? else { continue };
-        let grants = plan::grants(deed.tx(), scope, client, &planned.hash).await?;
-        let grants: Vec<_> = grants
-            .iter()
-            .map(|grant| json!({ "decisionId": grant.id, "kind": grant.kind, "decidedAt": grant.decided_at }))
-            .collect();
+        let planned = plan::plan_of(deed, job).await?;
+        let by_job = destroyed.values().filter(|one| one.job == job.id);
+        let grants: BTreeMap<_, _> =
+            by_job.flat_map(|one| &one.erasure.allowed_by).map(|grant| (grant.id, grant)).collect();
+        let grants: Vec<_> = grants.into_values().collect();
         found.push(json!({ "jobId": job.id, "planHash": planned.hash, "decisions": grants }));
     }
     Ok(found)
+}
+
+/// What was planned with it and is not gone, line by line.
+async fn exceptions(deed: &Deed<'_>, jobs: &HashMap<JobId, Job>, closed: &[&Holding]) -> Result<Vec<Value>> {
+    let mut ids = Vec::new();
+    for job in jobs.keys().collect::<BTreeSet<_>>() {
+        ids.extend(store::job::holdings_of(deed.tx(), *job).await?);
+    }
+    let lines = store::holding::load_many(deed.tx(), &deed.actor().scope, &ids).await?;
+    let is_open = |line: &&Holding| line.state != HoldingState::Closed && closed.iter().all(|one| one.id != line.id);
+    let told = |line: &Holding| json!({ "id": line.id, "name": line.name, "state": line.state });
+    Ok(lines.iter().filter(is_open).map(told).collect())
 }

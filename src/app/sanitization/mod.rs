@@ -14,12 +14,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     app::scan::{Found, Spot},
-    domain::sanitization::{SanitizationMethod, Tally},
-    ids::{EngagementId, JobId},
+    clock::Instant,
+    domain::{
+        decision::DecisionKind,
+        sanitization::{SanitizationMethod, Tally},
+    },
+    ids::{DecisionId, EngagementId, JobId},
 };
 
 pub use act::{begin, clear, destroyed};
-pub(in crate::app) use plan::{blockers_of_plans, draft, undecided};
+pub(in crate::app) use plan::{blockers_of_plans, decided_by_others, draft, undecided};
 pub use verify::{Seen, Verification, VerificationArgs, VerificationOptions, Witnessed, verified};
 pub(in crate::app) use verify::{blockers as verification_blockers, draft as draft_verification};
 
@@ -72,6 +76,23 @@ pub struct Erasure {
     pub tool: String,
     /// What is not reached there by destroying it so.
     pub limits: Vec<String>,
+    /// Which store it was.
+    pub root: String,
+    /// The decisions that allowed it, once it is done.
+    #[serde(default)]
+    pub allowed_by: Vec<Grant>,
+}
+
+/// A decision that allowed something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Grant {
+    /// The decision.
+    pub id: DecisionId,
+    /// What was asked.
+    pub kind: DecisionKind,
+    /// When it was granted.
+    pub at: Option<Instant>,
 }
 
 impl Erasure {

@@ -2,24 +2,29 @@
 
 use std::collections::HashMap;
 
+use chrono::TimeDelta;
+
 use super::{Args, Options, TargetDetails};
 use crate::{
     app::{
-        App,
-        job::{Ask, Draft, course, is_offboarding, step_of},
-        scan::{self, Found, Spot, VALID_FOR, data},
+        App, Deed,
+        job::{Ask, Draft, PlanGates, course, is_offboarding, step_of},
+        scan::{self, Found, Spot, VALID_FOR},
     },
     auth::{Actor, ClientScope},
+    clock::Instant,
     domain::{
-        client::Client,
+        Refused,
         decision::{Decision, DecisionKind, DecisionState},
-        gate::{self, Blocker, Missing},
-        holding::{Holding, HoldingFilter, HoldingKind, HoldingState},
-        job::{JobKind, PlannedTarget},
+        engagement::Engagement,
+        gate::{self, Blocker, Missing, Situation},
+        holding::Holding,
+        job::{Job, JobKind, Plan, PlannedTarget},
     },
     error::{Error, Result, Violation},
     ids::{ClientId, HoldingId},
-    store::{self, Reader, room::CLIENT_MAX},
+    ports::storage::ObjectPath,
+    store::{self, Reader},
 };
 
 /// The key of the step that destroys data, in every offboarding process.
@@ -29,6 +34,12 @@ const STEP: &str = "sanitization";
 /// # Source
 /// Policy 3.2.2: the client's confirmation; two approvals by other people than who asks (operator, designated authority).
 const ASKED: [DecisionKind; 2] = [DecisionKind::DestructionConfirmation, DecisionKind::JobPlan];
+
+/// How long a confirmation or an approval of a plan counts.
+///
+/// # Source
+/// House decision: a month later whoever agreed is asked again.
+const GRANTED_FOR: TimeDelta = TimeDelta::days(30);
 
 /// Judges what destroying these lines would do. Nothing is written.
 ///
@@ -46,37 +57,35 @@ pub(in crate::app) async fn draft(
     let (engagement, client) = course(db, scope, ask).await?;
     is_offboarding(&engagement, "Data is destroyed")?;
     let lines = scan::destroyable(db, app, scope, &client, ask).await?;
-    stays_nowhere(db, scope, &client, &lines).await?;
+    let spots: Vec<_> = lines.iter().map(|(_, spot)| spot.clone()).collect();
+    stays_nowhere(db, &spots).await?;
     let scanned = scanned(db, app, scope, lines).await?;
     Ok(Draft {
         client_id: client.id,
         step_id: step_of(db, scope, &engagement, STEP).await?,
         warnings: scanned.iter().flat_map(|(holding, details)| warnings(holding, &details.found)).collect(),
         targets: scanned.into_iter().map(target).collect::<Result<_>>()?,
-        blockers: blockers(db, scope, app, &[client.id]).await?.remove(&client.id).unwrap_or_default(),
+        blockers: blockers(db, scope, app, &engagement).await?,
         fingerprint: String::new(),
         args: serde_json::to_value(Args { engagement_id: engagement.id, method: options.method })
             .map_err(Error::internal)?,
     })
 }
 
-/// Refuses lines whose place holds, or lies in, that of a line which is not destroyed with them.
-async fn stays_nowhere(
-    db: &impl Reader,
-    scope: &ClientScope,
-    client: &Client,
-    lines: &[(Holding, Spot)],
-) -> Result<()> {
-    let all = HoldingFilter { client_id: Some(client.id), kinds: vec![HoldingKind::Data], ..HoldingFilter::default() };
-    let is_gone = |state| matches!(state, HoldingState::Removed | HoldingState::Closed);
-    let is_planned = |id: HoldingId| lines.iter().any(|(holding, _)| holding.id == id);
-    for other in store::holding::all(db, scope, &all, CLIENT_MAX as u64).await? {
-        let Some(stays) = data(&other).filter(|_| !is_gone(other.state) && !is_planned(other.id)) else { continue };
-        let meets =
-            |spot: &Spot| spot.store == stays.location.store() && (is_within(&spot.path, stays.location.path()));
-        if let Some((holding, _)) = lines.iter().find(|(_, spot)| meets(spot)) {
+/// Refuses places that hold, or lie in, that of a line which is not destroyed with them, whoever's it is.
+///
+/// # Errors
+/// `Violation` on `holdingIds`.
+pub(super) async fn stays_nowhere(db: &impl Reader, spots: &[Spot]) -> Result<()> {
+    let is_planned = |id: &HoldingId| spots.iter().any(|spot| spot.holding_id == *id);
+    let others = store::holding::all_data(db).await?.into_iter().filter(|(id, _)| !is_planned(id));
+    // A path that nobody can open meets everything in its store.
+    let others: Vec<_> = others.map(|(_, other)| (scan::place(other.path()).unwrap_or_default(), other)).collect();
+    for spot in spots {
+        let own = spot.place()?;
+        if others.iter().any(|(place, other)| other.store() == spot.store && meets(&own, place)) {
             let message =
-                format!("{} shares its place with {}, which is not destroyed with it.", holding.name, other.name);
+                format!("`{}://{}` holds, or lies in, data that is not destroyed with it.", spot.store, spot.path);
             let remedy = "Plan both together, or have the other line returned, moved or retained elsewhere first.";
             return Err(Violation::new("holdingIds", message).remedy(remedy).into());
         }
@@ -84,12 +93,9 @@ async fn stays_nowhere(
     Ok(())
 }
 
-/// Whether one of two paths is, or lies below, the other.
-fn is_within(one: &str, other: &str) -> bool {
-    let is_below = |path: &str, folder: &str| {
-        path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    is_below(one, other) || is_below(other, one)
+/// Whether one of two places is, or lies below, the other.
+fn meets(one: &ObjectPath, other: &ObjectPath) -> bool {
+    one == other || one.below(other).is_some() || other.below(one).is_some()
 }
 
 /// The lines with what their newest scans found.
@@ -131,22 +137,26 @@ fn warnings(holding: &Holding, found: &Found) -> Vec<String> {
     warnings
 }
 
-/// What stands in the way of destroying the data of these clients, whatever the plan, client by client.
+/// What stands in the way of destroying data in the course of `engagement`, whatever the plan.
 ///
 /// # Errors
-/// Those of the database.
-pub(in crate::app) async fn blockers(
+/// Those of the database; `Internal` when its client is gone, so that nothing is taken for open that nobody could judge.
+pub(super) async fn blockers(
     db: &impl Reader,
     scope: &ClientScope,
     app: &App,
-    clients: &[ClientId],
-) -> Result<HashMap<ClientId, Vec<Blocker>>> {
-    let situations = store::situation::of_clients(db, scope, app.now(), clients).await?;
+    engagement: &Engagement,
+) -> Result<Vec<Blocker>> {
+    let mut situations = store::situation::load_many(db, scope, app.now(), std::slice::from_ref(engagement)).await?;
+    let situation = situations.remove(&engagement.id);
+    Ok(closed(&situation.ok_or_else(|| Error::internal("an engagement without its client"))?))
+}
+
+fn closed(situation: &Situation) -> Vec<Blocker> {
     let mut gates = gate::hard_gates_of_job(JobKind::Sanitization);
     // What is confirmed is a plan, and it is asked for with the plan.
     gates.retain(|gate| !matches!(gate, gate::Gate::DecisionGranted { .. }));
-    let missing = |(client, situation)| (client, gate::evaluate_hard(&gates, &situation));
-    Ok(situations.into_iter().map(missing).collect())
+    gate::evaluate_hard(&gates, situation)
 }
 
 /// What nobody has granted yet for plans of `client` with exactly this `hash`.
@@ -156,14 +166,15 @@ pub(in crate::app) async fn blockers(
 pub(in crate::app) async fn undecided(
     db: &impl Reader,
     scope: &ClientScope,
+    now: Instant,
     client: ClientId,
     hash: &str,
 ) -> Result<Vec<Blocker>> {
     let decisions = store::decision::about_hashes(db, scope, &[client], &[hash]).await?;
-    Ok(missing(&decisions.iter().collect::<Vec<_>>()))
+    Ok(missing(&decisions.iter().collect::<Vec<_>>(), now))
 }
 
-/// What stands in the way of each of these plans, given by client and hash, in a constant number of statements.
+/// What stands in the way of each of these plans, in a constant number of statements.
 ///
 /// # Errors
 /// Those of the database.
@@ -171,75 +182,148 @@ pub(in crate::app) async fn blockers_of_plans(
     db: &impl Reader,
     scope: &ClientScope,
     app: &App,
-    plans: &[(ClientId, String)],
-) -> Result<HashMap<(ClientId, String), Vec<Blocker>>> {
-    let clients: Vec<_> = plans.iter().map(|(client, _)| *client).collect();
-    let hashes: Vec<_> = plans.iter().map(|(_, hash)| hash.as_str()).collect();
-    let closed = blockers(db, scope, app, &clients).await?;
+    plans: &[PlanGates],
+) -> Result<HashMap<PlanGates, Vec<Blocker>>> {
+    let clients: Vec<_> = plans.iter().map(|plan| plan.client_id).collect();
+    let hashes: Vec<_> = plans.iter().map(|plan| plan.hash.as_str()).collect();
+    let runs: Vec<_> = plans.iter().filter_map(|plan| plan.engagement_id).collect();
+    let engagements = store::engagement::load_many(db, scope, &runs).await?;
+    let situations = store::situation::load_many(db, scope, app.now(), &engagements).await?;
     let decisions = store::decision::about_hashes(db, scope, &clients, &hashes).await?;
-    let of_plan = |plan: &(ClientId, String)| {
+    let of_plan = |plan: &PlanGates| {
         let is_about = |decision: &&Decision| {
-            decision.client_id == Some(plan.0) && decision.subject_hash.as_ref() == Some(&plan.1)
+            decision.client_id == Some(plan.client_id) && decision.subject_hash.as_ref() == Some(&plan.hash)
         };
-        let mut all = closed.get(&plan.0)?.clone();
-        all.extend(missing(&decisions.iter().filter(is_about).collect::<Vec<_>>()));
+        let mut all = closed(situations.get(&plan.engagement_id?)?);
+        all.extend(missing(&decisions.iter().filter(is_about).collect::<Vec<_>>(), app.now()));
         Some((plan.clone(), all))
     };
     Ok(plans.iter().filter_map(of_plan).collect())
 }
 
-/// What of what is [`ASKED`] these decisions, oldest first, do not grant.
-fn missing(decisions: &[&Decision]) -> Vec<Blocker> {
+/// What of what is [`ASKED`] these decisions do not grant at `now`.
+fn missing(decisions: &[&Decision], now: Instant) -> Vec<Blocker> {
     let missing = |kind| {
-        if granted(decisions, kind).is_some() {
+        if granted(decisions, kind, now).is_some() {
             return None;
         }
-        let is_open = |decision: &&&Decision| decision.kind == kind && decision.state == DecisionState::Open;
+        let is_open = |decision: &&&Decision| decision.kind == kind && decision.state_at(now) == DecisionState::Open;
         let open = decisions.iter().find(is_open).map(|decision| decision.id);
         Some(Blocker::hard(Missing::Decision { kind, open }))
     };
     ASKED.into_iter().filter_map(missing).collect()
 }
 
-/// What grants `kind`, out of what was decided, oldest first: the last answer counts, so a later refusal takes a grant
-/// back.
-fn granted<'a>(decisions: &[&'a Decision], kind: DecisionKind) -> Option<&'a Decision> {
+/// What grants `kind` at `now`, out of what was decided: the answer that was given last counts, so a refusal takes a grant
+/// back, and a grant does not count for ever.
+fn granted<'a>(decisions: &[&'a Decision], kind: DecisionKind, now: Instant) -> Option<&'a Decision> {
     let is_answer = |decision: &&&Decision| {
         decision.kind == kind && matches!(decision.state, DecisionState::Granted | DecisionState::Refused)
     };
-    decisions.iter().rfind(is_answer).copied().filter(|decision| decision.state == DecisionState::Granted)
+    let last = decisions.iter().filter(is_answer).max_by_key(|decision| (decision.decided_at, decision.id)).copied()?;
+    let is_valid = last.decided_at.is_some_and(|decided_at| now < decided_at + GRANTED_FOR);
+    Some(last).filter(|last| last.state == DecisionState::Granted && is_valid)
 }
 
 /// The decisions by which plans of `client` with this `hash` may be carried out.
 ///
 /// # Errors
 /// Those of the database.
-pub(super) async fn grants(
-    db: &impl Reader,
-    scope: &ClientScope,
-    client: ClientId,
-    hash: &str,
-) -> Result<Vec<Decision>> {
-    let decisions = store::decision::about_hashes(db, scope, &[client], &[hash]).await?;
+async fn grants(deed: &Deed<'_>, client: ClientId, hash: &str) -> Result<Vec<Decision>> {
+    let decisions = store::decision::about_hashes(deed.tx(), &deed.actor().scope, &[client], &[hash]).await?;
     let decisions: Vec<_> = decisions.iter().collect();
-    Ok(ASKED.into_iter().filter_map(|kind| granted(&decisions, kind).cloned()).collect())
+    Ok(ASKED.into_iter().filter_map(|kind| granted(&decisions, kind, deed.now()).cloned()).collect())
+}
+
+/// The decisions by which the plan of `job` is carried out now.
+///
+/// # Errors
+/// `Internal` when it has no plan.
+pub(super) async fn grants_of(deed: &Deed<'_>, job: &Job) -> Result<Vec<Decision>> {
+    let planned = plan_of(deed, job).await?;
+    grants(deed, planned.client_id, &planned.hash).await
+}
+
+/// The plan that `job` carries out.
+///
+/// # Errors
+/// `Internal` when it has none.
+pub(super) async fn plan_of(deed: &Deed<'_>, job: &Job) -> Result<Plan> {
+    let planned = match job.plan_id {
+        Some(id) => store::job::find_plan(deed.tx(), &deed.actor().scope, id).await?,
+        None => None,
+    };
+    planned.ok_or_else(|| Error::internal("a sanitization without its plan"))
+}
+
+/// Refuses whoever approved the plan: who destroys is not who allowed it.
+///
+/// # Errors
+/// `Conflict`.
+///
+/// # Source
+/// Sanitization: two approvals by different persons, none of whom orders it.
+pub(in crate::app) async fn decided_by_others(deed: &Deed<'_>, plan: &Plan) -> Result<()> {
+    let grants = grants(deed, plan.client_id, &plan.hash).await?;
+    let ids: Vec<_> = grants.iter().map(|grant| grant.id).collect();
+    let answers = store::decision::answers(deed.tx(), &deed.actor().scope, &ids).await?;
+    let has_voted = answers.values().flat_map(|answers| &answers.votes).any(|vote| vote.voter == deed.actor().id);
+    if !has_voted {
+        return Ok(());
+    }
+    let refused = Refused::new("Whoever approved a destruction does not order it.");
+    Err(refused.remedy("Have somebody else start it.").into())
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+    use crate::ids::ActorId;
 
     #[test]
-    fn places_meet_when_one_lies_in_the_other() {
+    fn places_meet_when_one_lies_in_the_other_however_they_are_written() {
         for (one, other, expected) in [
             ("acme", "acme", true),
             ("acme", "acme/mail", true),
             ("acme/mail/2026", "acme/mail", true),
+            ("acme/mail", "acme/m%61il/legal", true),
+            ("acme/mail%2Flegal", "acme/mail", true),
             ("acme/mail", "acme/mailbox", false),
             ("acme/a", "acme/b", false),
         ] {
-            assert_eq!(is_within(one, other), expected, "{one} {other}");
-            assert_eq!(is_within(other, one), expected, "{other} {one}");
+            let (one, other) = (scan::place(one).unwrap(), scan::place(other).unwrap());
+            assert_eq!(meets(&one, &other), expected, "{one} {other}");
+            assert_eq!(meets(&other, &one), expected, "{other} {one}");
         }
+    }
+
+    #[test]
+    fn the_answer_that_was_given_last_counts_and_not_for_ever() {
+        let kind = DecisionKind::JobPlan;
+        let at = |day: i64| Instant::UNIX_EPOCH + TimeDelta::days(day);
+        let decision = |state, asked: i64, decided: i64| Decision {
+            id: Uuid::from_u128(u128::try_from(asked).unwrap()).into(),
+            client_id: None,
+            engagement_id: None,
+            kind,
+            state,
+            question: String::new(),
+            subject_id: String::new(),
+            subject_hash: None,
+            rule: kind.rule(),
+            requested_by: ActorId::System,
+            requested_at: at(asked),
+            expires_at: None,
+            decided_at: Some(at(decided)),
+            revision: 1,
+        };
+        let (yes, no) = (decision(DecisionState::Granted, 2, 3), decision(DecisionState::Refused, 1, 4));
+        assert!(granted(&[&yes], kind, at(5)).is_some());
+        assert!(granted(&[&no, &yes], kind, at(5)).is_none(), "asked before and refused after");
+        assert!(granted(&[&yes, &decision(DecisionState::Open, 4, 4)], kind, at(5)).is_some());
+        assert!(granted(&[&yes], kind, at(3) + GRANTED_FOR).is_none());
+        assert!(granted(&[&yes], DecisionKind::DestructionConfirmation, at(5)).is_none());
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     domain::{
         Refused,
         certificate::Certificate,
+        event::EventKind,
         gate::{self, Blocker},
         holding::{Holding, HoldingFilter, HoldingKind, HoldingState},
         job::{Job, JobError, JobKind, PlannedTarget, Target, TargetVerb},
@@ -59,6 +60,8 @@ pub struct Verification {
     pub destroyed_by: JobId,
     /// The scan that went by.
     pub digest: String,
+    /// Which store it lay in.
+    pub root: String,
 }
 
 /// What one tool saw.
@@ -163,7 +166,7 @@ async fn destroyed(
     targets.into_iter().map(destroyed).collect()
 }
 
-/// Refuses whoever ordered one of these jobs.
+/// Refuses whoever ordered one of these jobs, or ordered it again, and jobs that are not over.
 ///
 /// # Source
 /// Policy 3.2.2, and a hard gate of the design: the person who sanitised is not the one who verifies.
@@ -172,7 +175,12 @@ async fn is_somebody_else(db: &impl Reader, actor: &Actor, jobs: impl Iterator<I
     ids.sort_unstable();
     ids.dedup();
     let jobs = store::job::load_many(db, &actor.scope, &ids).await?;
-    if jobs.iter().all(|job| job.started_by != actor.id) {
+    if let Some(job) = jobs.iter().find(|job| !job.state.is_terminal()) {
+        let refused = Refused::new(format!("Job {}, which destroys some of it, is not over.", job.id));
+        return Err(refused.remedy("Wait for it, or stop it with `jobCancel`.").into());
+    }
+    let ordered = store::log::actors_of_jobs(db, &ids, &[EventKind::JobQueued, EventKind::JobRequeued]).await?;
+    if jobs.iter().all(|job| job.started_by != actor.id) && !ordered.contains(&actor.id.to_string()) {
         return Ok(());
     }
     let refused = Refused::new("Whoever had data destroyed does not verify it: that needs another pair of eyes.");
@@ -184,7 +192,12 @@ fn planned(holding: &Holding, destroyed: &HashMap<HoldingId, Destroyed>) -> Resu
         let violation = Violation::new("holdingIds", format!("No job destroyed {}.", holding.name));
         return Err(violation.remedy("Only what a SANITIZATION destroyed is verified by a job.").into());
     };
-    let details = Verification { spot: spot.clone(), destroyed_by: *job, digest: erasure.digest.clone() };
+    let details = Verification {
+        spot: spot.clone(),
+        destroyed_by: *job,
+        digest: erasure.digest.clone(),
+        root: erasure.root.clone(),
+    };
     let details = serde_json::to_value(details).map_err(Error::internal)?;
     Ok(PlannedTarget { holding_id: Some(holding.id), name: holding.name.clone(), details })
 }
@@ -205,7 +218,8 @@ pub async fn verified(
     let scope = deed.actor().scope.clone();
     let ids: Vec<_> = witnessed.iter().filter_map(|seen| seen.target.holding_id).collect();
     let mut holdings = store::holding::lock_many(deed.tx(), &scope, &ids).await?;
-    gates::require(blockers(deed.tx(), &scope, deed.app(), &[client]).await?.remove(&client).unwrap_or_default())?;
+    let closed = blockers(deed.tx(), &scope, deed.app(), &[client]).await?.remove(&client);
+    gates::require(closed.ok_or_else(|| Error::internal("a verification without a client"))?)?;
     let destroyed = destroyed(deed.tx(), &scope, &holdings).await?;
     for holding in &mut holdings {
         let Some(seen) = witnessed.iter().find(|seen| seen.target.holding_id == Some(holding.id)) else { continue };

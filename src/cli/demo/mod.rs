@@ -31,7 +31,7 @@ use files::Amount;
 use screen::Screen;
 
 /// About as much as a small office leaves behind, in two thousand files, one of them over 64 MiB.
-const AMOUNT: Amount = Amount { files: 2_000, bytes: 130_000_000, largest: 70 * 1024 * 1024 };
+pub const AMOUNT: Amount = Amount { files: 2_000, bytes: 130_000_000, largest: 70 * 1024 * 1024 };
 /// What the store with the client's files is called.
 const SOURCE: &str = "fileserver";
 /// What the place is called where the client fetches its package.
@@ -105,6 +105,7 @@ impl Folders {
             ("GANGWAY_DATA", self.root.join("gangway").display().to_string()),
             ("GANGWAY_SOURCES", place(SOURCE, &self.source())),
             ("GANGWAY_DESTINATIONS", place(DESTINATION, &self.handover())),
+            ("GANGWAY_ERASABLE", SOURCE.to_owned()),
         ]);
         Ok(Config::read(&flags, environment)?)
     }
@@ -117,7 +118,7 @@ impl Folders {
         let slug = "harbor-dental";
         let mut scene = Scene::of_today("Harbor Dental Group", slug, Tz::America__New_York, "Nora Pine");
         scene.lines = ledger::lines(slug, &scene.machines);
-        scene.lines.push(ledger::files(&format!("{SOURCE}://{slug}")));
+        scene.lines.push(ledger::files(&format!("{SOURCE}://{slug}"), ledger::End::Destroyed));
         let source = self.source().join(slug);
         fs::create_dir_all(&source)?;
         let made = files::make(&source, amount)?;

@@ -38,6 +38,8 @@ pub struct Proof {
     pub exceptions: usize,
     /// The receipt for the returned data.
     pub receipt: String,
+    /// The certificate of what was destroyed after that.
+    pub destroyed: Value,
     /// What the client found in its package.
     pub opened: Opened,
     /// The log: `logVerify` and `logCheckpoint`.
@@ -87,7 +89,8 @@ async fn stage(life: &Life<'_>) -> anyhow::Result<String> {
 /// # Errors
 /// The server refuses, does not answer, or the log does not hold.
 pub async fn prove(life: &Life<'_>, lived: Lived) -> anyhow::Result<Proof> {
-    let (mut evidence, mut decisions, mut exceptions, mut receipt) = (0, 0, 0, String::new());
+    let (mut evidence, mut decisions, mut exceptions) = (0, 0, 0);
+    let (mut receipt, mut destroyed) = (String::new(), Value::Null);
     for run in &lived.runs {
         let found = life.ask_as(Role::Compliance, documents::ENGAGEMENT_PROOF, json!({ "id": run })).await?;
         let run = &found["engagement"];
@@ -98,13 +101,17 @@ pub async fn prove(life: &Life<'_>, lived: Lived) -> anyhow::Result<Proof> {
         evidence += run["steps"].as_array().map_or(0, |steps| steps.iter().map(of_step).sum());
         decisions += count(&run["decisions"], "GRANTED");
         exceptions += count(&run["exceptions"], "CLOSED");
-        if let Some(certificate) = run["certificates"].as_array().and_then(|all| all.first()) {
-            receipt = text(&certificate["number"]);
+        for certificate in run["certificates"].as_array().into_iter().flatten() {
+            match certificate["kind"].as_str() {
+                Some("DATA_RETURN_RECEIPT") => receipt = text(&certificate["number"]),
+                Some("SANITIZATION") => destroyed = certificate.clone(),
+                _ => {}
+            }
         }
     }
     let log = life.ask_as(Role::Compliance, documents::LOG_VERIFY, json!({})).await?;
     ensure!(log["logVerify"]["holds"] == true, "the log does not hold: {}", log["logVerify"]["finding"]["message"]);
     let opened = life.opened().cloned().context("no package was opened")?;
     let (stage, ledger) = (stage(life).await?, life.ledger().await?);
-    Ok(Proof { lived, stage, ledger, evidence, decisions, exceptions, receipt, opened, log })
+    Ok(Proof { lived, stage, ledger, evidence, decisions, exceptions, receipt, destroyed, opened, log })
 }

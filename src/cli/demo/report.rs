@@ -38,6 +38,7 @@ pub(super) fn proof(screen: &Screen, folders: &Folders, proof: &Proof, took: Dur
             HumanBytes(opened.bytes)
         ),
     );
+    screen.line("destroyed", &destroyed(&proof.destroyed));
     screen.line("log", &log(&proof.log));
     screen.line("client", &format!("{}, after {:.1} seconds", proof.stage, took.as_secs_f32()));
     screen.heading("See for yourself");
@@ -54,6 +55,18 @@ pub(super) fn proof(screen: &Screen, folders: &Folders, proof: &Proof, took: Dur
     screen.line("remove", &format!("rm -r {}", folders.root().display()));
 }
 
+/// What was destroyed here after it had gone back.
+fn destroyed(certificate: &Value) -> String {
+    let item = &certificate["statement"]["items"][0];
+    let bytes = HumanBytes(item["bytesDestroyed"].as_u64().unwrap_or_default());
+    format!(
+        "certificate {}; {} files, {bytes}: overwritten ({}), read back and removed; a listing and `find` saw nothing after",
+        text(&certificate["number"]),
+        item["filesDestroyed"],
+        text(&item["category"]),
+    )
+}
+
 /// How each line ended, and what that means.
 fn ledger(lines: &[Value]) -> Vec<String> {
     let names = |state: &str| -> Vec<String> {
@@ -61,7 +74,10 @@ fn ledger(lines: &[Value]) -> Vec<String> {
     };
     let mut said = Vec::new();
     for (state, why) in [
-        ("CLOSED", "closed: gone back, read back, and acknowledged by the client"),
+        (
+            "CLOSED",
+            "closed: gone back, acknowledged by the client, destroyed here, and seen to be gone by somebody else",
+        ),
         ("RETAINED", "retained by a clause of the contract and a granted decision"),
         ("EXCEPTED", "excepted for 60 days by an approved exception: no connector is set up, so no removal is claimed"),
     ] {

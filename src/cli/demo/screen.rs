@@ -99,7 +99,8 @@ impl Listener for Screen {
 
     fn job(&self, event: &Value) {
         let job = &event["job"];
-        self.with_bar("data return", bars::bytes, |bar| bars::show(bar, job));
+        let topic = topic(&text(&job["kind"]));
+        self.with_bar(topic, bars::bytes, |bar| bars::show(bar, job));
         if !bars::is_over(&text(&job["state"])) {
             return;
         }
@@ -107,8 +108,19 @@ impl Listener for Screen {
         let id = text(&job["id"]);
         let told = self.over.lock().unwrap_or_else(PoisonError::into_inner).replace(id.clone());
         if told != Some(id) {
-            self.line("data return", &format!("{}: {}", text(&job["state"]), bars::sentence(&job["progress"])));
+            self.line(topic, &format!("{}: {}", text(&job["state"]), bars::sentence(&job["progress"])));
         }
+    }
+}
+
+/// What a job of this kind is called in its line.
+fn topic(kind: &str) -> &'static str {
+    match kind {
+        "DATA_RETURN" => "data return",
+        "DISCOVERY_SCAN" => "scan",
+        "SANITIZATION" => "destruction",
+        "SANITIZATION_VERIFICATION" => "second look",
+        _ => "job",
     }
 }
 
@@ -146,7 +158,7 @@ mod tests {
     fn told(state: &str, bytes_done: &str, done: &str) -> Value {
         let progress =
             json!({ "unit": "FILES", "done": done, "total": "8", "bytesDone": bytes_done, "bytesTotal": "200" });
-        json!({ "job": { "id": "job_1", "state": state, "progress": progress } })
+        json!({ "job": { "id": "job_1", "kind": "DATA_RETURN", "state": state, "progress": progress } })
     }
 
     #[test]

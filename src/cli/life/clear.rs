@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
-use super::{Life, Person, documents, instant, ledger::End, list, text};
+use super::{Life, Person, decide::Subject, documents, instant, ledger::End, list, text};
 use crate::{
     clock::{Clock, System},
     domain::role::Role,
@@ -39,6 +39,9 @@ impl Life<'_> {
             "FEES_OPEN" => self.attest(work).await,
             "TEAMS_MISSING" => self.meet(work, &list(blocker["teams"].clone())).await,
             "FACTS_UNVERIFIED" => self.verify_facts().await,
+            "DECISION_MISSING" if blocker["decisionKind"] == "DESTRUCTION_CONFIRMATION" => {
+                self.confirm_destruction(work.engagement).await
+            }
             "DECISION_MISSING" => self.decide(work, &text(&blocker["decisionKind"])).await,
             "DATE_NOT_REACHED" => self.set_start(work, blocker).await,
             "RECIPIENT_KEY_UNCONFIRMED" => self.prove_key().await,
@@ -110,7 +113,7 @@ impl Life<'_> {
 
     async fn decide(&self, work: &Work<'_>, kind: &str) -> anyhow::Result<()> {
         let question = format!("{}: may this go on as it was planned ({kind})?", work.title());
-        self.granted(work.doer, kind, work.engagement, None, &question).await.map(drop)
+        self.granted(work.doer, kind, work.engagement, Subject::Run, &question).await.map(drop)
     }
 
     /// Only a day that nobody set can be set; one that is still to come has to come.
@@ -134,7 +137,7 @@ impl Life<'_> {
             match end {
                 Some(End::Retained(clause)) => self.retain(engagement, line, clause).await,
                 Some(End::Excepted(why)) => self.excepted(engagement, &id, &format!("{name} stays for now"), why).await,
-                Some(End::Returned) | None => Ok(()),
+                Some(End::Returned | End::Destroyed) | None => Ok(()),
             }
             .with_context(|| format!("the line {name} of the ledger"))?;
         }
@@ -145,7 +148,7 @@ impl Life<'_> {
         let lead = self.person(Role::AccountManager);
         let (id, name) = (text(&line["id"]), text(&line["name"]));
         let question = format!("May {name} stay under clause {clause}?");
-        let decision = self.granted(lead, "TOOL_RETENTION", engagement, Some(&id), &question).await?;
+        let decision = self.granted(lead, "TOOL_RETENTION", engagement, Subject::Noun(&id), &question).await?;
         let input = json!({ "id": id, "expectedRevision": line["revision"], "clause": clause, "decisionId": decision });
         self.send(lead, documents::HOLDING_RETAIN, input).await?;
         Ok(())

@@ -6,6 +6,22 @@ use serde_json::{Value, json};
 use super::{Life, Person, documents, list, text};
 use crate::domain::role::Role;
 
+/// What a question is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Subject<'a> {
+    /// The run as a whole.
+    Run,
+    /// What has this id.
+    Noun(&'a str),
+    /// A plan, as it was seen.
+    Plan {
+        /// Its id.
+        id: &'a str,
+        /// Its hash.
+        hash: &'a str,
+    },
+}
+
 impl Life<'_> {
     /// Puts a question and has it granted by those whom its rule names. Gives back the decision's id.
     pub(super) async fn granted(
@@ -13,10 +29,16 @@ impl Life<'_> {
         asks: &Person,
         kind: &str,
         engagement: &str,
-        subject: Option<&str>,
+        subject: Subject<'_>,
         question: &str,
     ) -> anyhow::Result<String> {
-        let input = json!({ "kind": kind, "question": question, "engagementId": engagement, "subjectId": subject });
+        let (id, hash) = match subject {
+            Subject::Run => (None, None),
+            Subject::Noun(id) => (Some(id), None),
+            Subject::Plan { id, hash } => (Some(id), Some(hash)),
+        };
+        let input = json!({ "kind": kind, "question": question, "engagementId": engagement, "subjectId": id,
+            "subjectHash": hash });
         let made =
             self.make(asks, documents::DECISION_REQUEST, input).await.with_context(|| format!("asking for {kind}"))?;
         let id = text(&made["decision"]["id"]);

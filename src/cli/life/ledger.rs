@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 pub enum End {
     /// The data goes back, and the client says that it arrived.
     Returned,
+    /// That too; then what we hold of it is destroyed, and somebody else sees that it is gone.
+    Destroyed,
     /// A clause of the contract and a granted decision let it stay.
     Retained(&'static str),
     /// An approved exception lets it stay.
@@ -111,14 +113,15 @@ fn configs(slug: &str) -> Vec<Line> {
     ]
 }
 
-/// The client's files, which go back at the end.
-pub fn files(location: &str) -> Line {
+/// The client's files, which go back at the end; `end` says whether they are destroyed then.
+pub fn files(location: &str, end: End) -> Line {
+    let disposition = if end == End::Destroyed { "RETURN_THEN_DESTROY" } else { "RETURN" };
     Line {
         opened_in: "baseline",
         name: "File share".to_owned(),
         details: json!({ "data": {
-            "dataKind": "FILES", "disposition": "RETURN", "keyEscrow": "NOT_ENCRYPTED", "location": location,
+            "dataKind": "FILES", "disposition": disposition, "keyEscrow": "NOT_ENCRYPTED", "location": location,
         } }),
-        end: End::Returned,
+        end,
     }
 }

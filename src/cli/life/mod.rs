@@ -28,9 +28,11 @@ mod beginning;
 pub mod cast;
 mod clear;
 mod decide;
+mod destroy_data;
 pub mod documents;
 mod except;
 mod find_out;
+mod jobs;
 pub mod ledger;
 mod package;
 mod return_data;
@@ -92,6 +94,8 @@ pub struct Life<'a> {
     pub contact: Person,
     sent: AtomicU32,
     opened: OnceLock<Opened>,
+    /// The plan of what is destroyed, once everybody agreed to it.
+    doomed: OnceLock<Value>,
 }
 
 impl<'a> Life<'a> {
@@ -111,7 +115,9 @@ impl<'a> Life<'a> {
         let subject = format!("{}.{}", scene.contact.split(' ').next().unwrap_or("contact").to_lowercase(), scene.slug);
         let who = (subject.as_str(), scene.contact.as_str());
         let contact = Person::meet(stage.api, stage.issuer, Role::ClientContact, who, Some(id)).await?;
-        let life = Self { stage, listener, scene, client, contact, sent: AtomicU32::new(0), opened: OnceLock::new() };
+        let sent = AtomicU32::new(0);
+        let (opened, doomed) = (OnceLock::new(), OnceLock::new());
+        let life = Self { stage, listener, scene, client, contact, sent, opened, doomed };
         life.enter_contacts().await?;
         Ok(life)
     }

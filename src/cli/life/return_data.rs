@@ -1,16 +1,13 @@
 //! Giving the client its data back: the client proves its key, we pack and send, the client looks and says so.
 
-use std::{io::Read, ops::ControlFlow};
+use std::io::Read;
 
 use anyhow::{Context, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 use super::{Life, documents, list, package::Opened, text};
-use crate::{
-    cli::api::stream::Subscription,
-    domain::{recipient_key::RecipientKey, role::Role},
-};
+use crate::domain::{recipient_key::RecipientKey, role::Role};
 
 /// How the package is made: one of the forms that the contract names.
 const FORMAT: &str = "BAGIT_TAR_ZSTD";
@@ -36,41 +33,19 @@ impl Life<'_> {
         let hand_over = self.scene.hand_over.clone().context("there is nowhere to return data to")?;
         let operator = self.person(Role::Technician);
         let options = json!({ "dataReturn": { "format": FORMAT, "destination": hand_over.destination } });
-        let input = json!({ "kind": "DATA_RETURN", "engagementId": engagement, "options": options });
-        let plan = self.send(operator, documents::JOB_PLAN, input).await.context("planning the return")?["plan"].take();
+        let plan = self.plan_job(operator, engagement, "DATA_RETURN", options).await?;
         let left = list(plan["blockedBy"].clone());
         ensure!(
             left.is_empty(),
             "the return is blocked: {}",
             left.iter().map(|b| text(&b["message"])).collect::<Vec<_>>().join(" ")
         );
-        let input = json!({ "planId": plan["id"], "planHash": plan["planHash"], "reason": "The client's data goes back to it." });
-        let job =
-            text(&self.make(operator, documents::JOB_START, input).await.context("starting the return")?["job"]["id"]);
-        self.watch(&job).await?;
-        let job = self.ask(&self.contact, documents::JOB, json!({ "id": job })).await?["job"].take();
-        ensure!(job["state"] == "SUCCEEDED", "the return is {}: {}", job["state"], job["error"]["message"]);
+        let job = self.do_job(operator, &plan, "The client's data goes back to it.").await?;
         let (key, location) = (self.scene.key.clone(), text(&job["result"]["location"]));
         let package = text(&job["result"]["package"]);
         let opened = tokio::task::spawn_blocking(move || Opened::read(&hand_over, &location, &package, &key)).await??;
         self.acknowledge(&job, &opened).await?;
         drop(self.opened.set(opened));
-        Ok(())
-    }
-
-    /// Follows a job to its end, live.
-    async fn watch(&self, job: &str) -> anyhow::Result<()> {
-        let subscription = Subscription {
-            token: self.person(Role::Operator).token.clone(),
-            document: documents::JOB_EVENTS,
-            variables: json!({ "jobId": job }),
-            after: None,
-        };
-        let follow = self.stage.api.follow(subscription, |event| {
-            self.listener.job(&event);
-            ControlFlow::<()>::Continue(())
-        });
-        follow.await.context("following the job")?;
         Ok(())
     }
 

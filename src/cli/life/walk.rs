@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
-use super::{Life, Person, clear::Work, documents, list, text};
+use super::{Life, Person, clear::Work, documents, ledger::End, list, text};
 use crate::{cli::api::Failure, domain::role::Role};
 
 /// More rounds than any step needs: what is still blocked then will never be free.
@@ -61,8 +61,9 @@ impl Life<'_> {
     /// Says that a step does not apply, when it does not.
     async fn is_idle(&self, step: &Value) -> anyhow::Result<bool> {
         let key = text(&step["key"]);
-        let has_files = || self.scene.lines.iter().any(|line| line.end == super::ledger::End::Returned);
-        let reason = match IDLE.iter().find(|(idle, _)| *idle == key) {
+        let has_files = || self.ends_so(&[End::Returned, End::Destroyed]);
+        let is_destroying = key.starts_with("sanitization") && self.ends_so(&[End::Destroyed]);
+        let reason = match IDLE.iter().find(|(idle, _)| *idle == key && !is_destroying) {
             Some((_, reason)) => *reason,
             None if key == "data_return" && !has_files() => "We hold no data of this client.",
             None => return Ok(false),
@@ -72,13 +73,21 @@ impl Life<'_> {
         Ok(true)
     }
 
+    fn ends_so(&self, ends: &[End]) -> bool {
+        self.scene.lines.iter().any(|line| ends.contains(&line.end))
+    }
+
     async fn work(&self, engagement: &str, step: &Value) -> anyhow::Result<()> {
         let (doer, key) = (self.doer(step), text(&step["key"]));
         let mut step = self.advance(documents::STEP_START, engagement, step.clone(), doer).await?;
         if key == "discovery" {
             self.discover().await?;
         }
-        self.open_lines(&key).await?;
+        match key.as_str() {
+            "sanitization" => self.destroy().await?,
+            "sanitization_verification" => self.verify_destruction(engagement).await?,
+            _ => self.open_lines(&key).await?,
+        }
         for blocker in list(step["blockedBy"].take()) {
             self.clear(&Work { engagement, step: &step, doer }, &blocker).await?;
         }

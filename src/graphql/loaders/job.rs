@@ -8,7 +8,7 @@ use std::{
 use async_graphql::dataloader::Loader;
 
 use crate::{
-    app,
+    app::{self, job::PlanGates},
     domain::{
         gate::Blocker,
         job::{JobFilter, JobKind, TargetCounts, TargetState},
@@ -53,9 +53,9 @@ pub struct TargetCountsOf(pub JobId);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PlanKey(pub JobPlanId);
 
-/// Asks what stands in the way of a plan: for a job of this kind, for this client, with this hash.
+/// Asks what stands in the way of a plan for a job of this kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct GatesOfPlan(pub JobKind, pub ClientId, pub String);
+pub struct GatesOfPlan(pub JobKind, pub PlanGates);
 
 impl Loader<PlanKey> for Batch {
     type Value = JobPlan;
@@ -74,9 +74,9 @@ impl Loader<GatesOfPlan> for Batch {
 
     async fn load(&self, keys: &[GatesOfPlan]) -> Result<HashMap<GatesOfPlan, Vec<Blocker>>, Shared> {
         let mut found = HashMap::new();
-        for (kind, plans) in alike(keys, |key| (key.0, (key.1, key.2.clone()))) {
+        for (kind, plans) in alike(keys, |key| (key.0, key.1.clone())) {
             let closed = app::job::blockers(&self.app, &self.actor, kind, &plans).await.map_err(Arc::new)?;
-            found.extend(closed.into_iter().map(|((client, hash), gates)| (GatesOfPlan(kind, client, hash), gates)));
+            found.extend(closed.into_iter().map(|(plan, gates)| (GatesOfPlan(kind, plan), gates)));
         }
         Ok(found)
     }

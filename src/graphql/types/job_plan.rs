@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 use crate::{
     app::{
         data_return::{Delivery, TargetDetails},
-        job::Planned,
+        job::{PlanGates, Planned},
     },
     auth::permission::Permission,
     domain::{
@@ -68,11 +68,19 @@ impl PlannedTarget {
     }
 }
 
+/// What the targets of every kind that is about data have.
+#[derive(serde::Deserialize)]
+struct Place {
+    store: String,
+    path: String,
+}
+
 #[async_graphql::ComplexObject]
 impl PlannedTarget {
     /// Where it lies, as `STORE://PATH`; null when it is no data.
     async fn location(&self) -> Option<String> {
-        self.data().map(|data| format!("{}://{}", data.store, data.path))
+        let place: Place = serde_json::from_value(self.inner.details.clone()).ok()?;
+        Some(format!("{}://{}", place.store, place.path))
     }
 
     /// How it is to reach the client; null when it is not returned.
@@ -132,9 +140,10 @@ impl JobPlan {
     /// What stands in its way now.
     async fn blocked_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Blocker>> {
         let plan = &self.plan;
+        let key = PlanGates { client_id: plan.client_id, engagement_id: plan.engagement_id, hash: plan.hash.clone() };
         let blockers = match &self.blockers {
             Some(blockers) => blockers.clone(),
-            None => listed(ctx, GatesOfPlan(plan.kind, plan.client_id, plan.hash.clone())).await?,
+            None => listed(ctx, GatesOfPlan(plan.kind, key)).await?,
         };
         Ok(blockers.into_iter().map(Blocker::from).collect())
     }

@@ -38,6 +38,8 @@ pub struct ScannedData {
     several_names_count: Long,
     /// What could not be looked at: as long as there is any, nothing is destroyed by this scan.
     hidden_count: Long,
+    /// Files whose content has, or may have, names that were not found: nor is it as long as there is any of these.
+    named_elsewhere_count: Long,
     /// What destroying it there does not reach.
     limits: Vec<String>,
 }
@@ -57,7 +59,9 @@ pub struct DestroyedData {
     byte_count: Long,
     /// Folders, links and other names without content that are gone.
     removed_count: Long,
-    /// What was not there any more, also because a run that was interrupted had destroyed it.
+    /// Names that are gone of files with several names, whose content is destroyed with the last of them.
+    unnamed_count: Long,
+    /// What a run that was interrupted had destroyed before it could say so.
     absent_count: Long,
     /// What is not what was planned. It was not touched.
     changed_count: Long,
@@ -101,6 +105,10 @@ enum Stored {
 impl JobTargetOutcome {
     /// What `target` came to; none while it has not ended, and for kinds whose job tells.
     pub fn of(target: &Target) -> Option<Self> {
+        // What an earlier order of the job came to is not what this one does.
+        if !target.state.is_terminal() {
+            return None;
+        }
         Some(match serde_json::from_value(target.outcome.clone()?).ok()? {
             Stored::Erasure(erasure) => Self::Destroyed(erasure.into()),
             Stored::Found(found) => Self::Scanned(found.into()),
@@ -118,6 +126,7 @@ impl From<Found> for ScannedData {
             byte_count: found.bytes.into(),
             several_names_count: found.several_names.into(),
             hidden_count: found.hidden.into(),
+            named_elsewhere_count: found.named_elsewhere.into(),
             limits: found.limits,
         }
     }
@@ -132,6 +141,7 @@ impl From<Erasure> for DestroyedData {
             destroyed_count: tally.destroyed.into(),
             byte_count: tally.bytes.into(),
             removed_count: tally.removed.into(),
+            unnamed_count: tally.unnamed.into(),
             absent_count: tally.absent.into(),
             changed_count: tally.changed.into(),
             refused_count: tally.refused.into(),

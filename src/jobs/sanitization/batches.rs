@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Items that are destroyed on one clearance, and on which every gate is asked once.
-const ITEMS: usize = 500;
+const ITEMS: usize = 1_000;
 /// Bytes of these after which no other item joins them.
 const BYTES: u64 = 1 << 30;
 

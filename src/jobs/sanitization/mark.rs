@@ -7,7 +7,7 @@ use crate::{
     ids::JobId,
     jobs::TaskContext,
     ports::{
-        eraser::{Batch, Item},
+        eraser::{Batch, Item, Leave},
         storage::ObjectPath,
     },
 };
@@ -22,6 +22,8 @@ pub(super) struct Mark {
     pub(super) done: u64,
     /// What became of those.
     pub(super) tally: Tally,
+    /// Whether the next batch was cleared, so that some of it may be gone.
+    is_begun: bool,
 }
 
 impl Mark {
@@ -31,11 +33,34 @@ impl Mark {
         context.checkpoint::<Self>().filter(|mark| mark.target == position).unwrap_or(begun)
     }
 
+    /// Whether nothing of the target was cleared yet.
+    pub(super) const fn is_new(&self) -> bool {
+        self.done == 0 && !self.is_begun
+    }
+
+    /// The next batch is cleared; gives whether a run before had come that far.
+    pub(super) const fn begin(&mut self) -> bool {
+        std::mem::replace(&mut self.is_begun, true)
+    }
+
+    /// The batch, of so many items, is over.
+    pub(super) const fn end(&mut self, items: u64) {
+        self.done += items;
+        self.is_begun = false;
+    }
+
     /// The next batch, of these items.
-    pub(super) fn batch(&self, folder: &ObjectPath, items: Vec<Item>, job: JobId, method: SanitizationMethod) -> Batch {
+    pub(super) fn batch(
+        &self,
+        folder: &ObjectPath,
+        items: Vec<Item>,
+        job: JobId,
+        method: SanitizationMethod,
+        leave: Leave,
+    ) -> Batch {
         let id = job.to_string();
         // Two targets of a job may share a folder: each has names of its own.
         let tag = format!("{}-{}", &id[id.len() - 12..], self.target);
-        Batch { folder: folder.clone(), items, first: self.done, tag, method }
+        Batch { folder: folder.clone(), items, first: self.done, tag, method, leave }
     }
 }

@@ -4,9 +4,9 @@
 //! from the last item to the first, in batches: the deed that asks every gate once more writes down which batch comes, and
 //! its commit clears it; (3) another reader looks at the place; (4) the line is REMOVED and the target done, in one deed.
 //!
-//! A run that finds a batch written down does that batch again: what it had begun it finds set aside, and goes on with; what
-//! is gone it finds absent and says so, without claiming to have destroyed it. Nothing is skipped because somebody
-//! remembers that it was done. A target that is not gone as a whole fails, and its line is as alive as before.
+//! A run that finds a batch written down and not ended does that batch again: what it had begun it finds set aside, and goes
+//! on with; what is gone it finds absent and says so, without claiming to have destroyed it. Anything else that is absent
+//! is not what was planned: it may have been moved. A target that is not gone as a whole fails, and its line is as alive as before.
 
 mod batches;
 mod mark;
@@ -22,13 +22,14 @@ use crate::{
         scan,
     },
     auth::Actor,
+    clock::Instant,
     domain::{
         job::{JobError, JobKind, Outcome, Target, TargetState, TargetVerb},
         sanitization::Fate,
     },
     error::{Error, Result},
     ports::{
-        eraser::{Erased, SIGHT_MAX, Sight},
+        eraser::{Leave, SIGHT_MAX, Sight},
         shelves::{Erasable, Shelves},
         storage::{EntryKind, ObjectPath},
     },
@@ -71,14 +72,29 @@ impl Task for SanitizationTask {
 }
 
 impl SanitizationTask {
-    /// Destroys one target; gives how the run ends when it has to stop before.
+    /// Destroys one target; gives how the run ends when it has to stop before. What is wrong with one line fails it alone.
     async fn target(&self, context: &TaskContext, target: &Target) -> Result<Option<Outcome>> {
+        context.step(target.id, TargetVerb::Start, Report::default()).await?;
+        match self.line(context, target).await {
+            Err(error @ (Error::Violation(_) | Error::PlanChanged(_) | Error::Conflict(_) | Error::NotFound(_)))
+                if !context.signals().lost.is_cancelled() =>
+            {
+                tracing::info!(error = error.describe(), "a line is not destroyed");
+                let report = Report { error: Some(not_gone(&target.name, "LINE_CHANGED")), ..Report::default() };
+                context.save_checkpoint(&Mark::default()).await?;
+                context.step(target.id, TargetVerb::Fail, report).await?;
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
+    async fn line(&self, context: &TaskContext, target: &Target) -> Result<Option<Outcome>> {
         let details = details(target)?;
         let actor = Actor::system();
         let mut deed = context.begin(&actor).await?;
         sanitization::begin(&mut deed, context.job(), &details).await?;
         deed.commit().await?;
-        context.step(target.id, TargetVerb::Start, Report::default()).await?;
         let (erasable, folder) = details.spot.find(&self.shelves.erasable)?;
         let place = Place { erasable, folder: &folder, target, details: &details };
         let mut erasure = match self.erase(context, &place).await? {
@@ -100,31 +116,46 @@ impl SanitizationTask {
     /// Goes through the sheets; gives what became of everything, or how the run ends when it has to stop.
     async fn erase(&self, context: &TaskContext, place: &Place<'_>) -> Result<std::result::Result<Erasure, Outcome>> {
         let (own, details) = (&self.shelves.own, place.details);
-        let scanned = scan::by_digest(context.app(), details.spot.holding_id, &details.found.digest).await?;
-        let scanned = scanned.ok_or(Error::PlanChanged("The scan that was approved is not the newest any more."))?;
+        let mut mark = Mark::of(context, place.target.position);
+        // What was begun by a scan is ended by it, however long that takes.
+        let since = if mark.is_new() { context.app().now() - scan::VALID_FOR } else { Instant::UNIX_EPOCH };
+        let scanned = scan::by_digest(context.app(), details.spot.holding_id, &details.found.digest, since).await?;
+        let scanned = scanned.ok_or(Error::PlanChanged("No scan of the last day found what was approved."))?;
+        if place.erasable.eraser.root().await? != details.found.root {
+            return Err(Error::PlanChanged("The store is not the one that was scanned."));
+        }
         let folder = scan::sheets(own, scanned.job_id, scanned.position);
         let sheets = sheets::Shelf { store: own.store.as_ref(), folder: &folder };
         let method = context.args::<Args>()?.method;
-        let mut mark = Mark::of(context, place.target.position);
         let mut batches = Batches::of(sheets, &details.found.digest, mark.done).await?;
         let mut first = Vec::new();
         while let Some(items) = batches.next().await? {
             if let Some(outcome) = context.signals().should_stop() {
-                context.save_checkpoint(&mark).await?;
                 return Ok(Err(outcome));
             }
-            let batch = mark.batch(place.folder, items.clone(), context.job().id, method);
+            let leave = Leave::until([context.signals().lost.clone(), context.signals().cancel.clone()]);
+            let batch = mark.batch(place.folder, items.clone(), context.job().id, method, leave);
             let actor = Actor::system();
             let deed = context.begin(&actor).await?;
             let clearance = sanitization::clear(&deed, context.job(), details, batch).await?;
+            let is_again = mark.begin();
             context.journal(&deed, &mark).await?;
             deed.commit().await?;
-            let fates = place.erasable.eraser.erase(clearance).await?;
+            let fates = match place.erasable.eraser.erase(clearance).await {
+                Ok(fates) => fates,
+                Err(fault) => match context.signals().must_stop() {
+                    Some(outcome) => return Ok(Err(outcome)),
+                    None => return Err(fault.into()),
+                },
+            };
             for (item, erased) in items.iter().zip(&fates) {
-                mark.tally.count(erased.fate, item.size, item.names);
-                note(&mut first, &item.path, erased);
+                // Only what a run that was stopped in this very batch may have destroyed is gone as it should be.
+                let fate = if erased.fate == Fate::Absent && !is_again { Fate::Changed } else { erased.fate };
+                mark.tally.count(fate, item.size, item.names);
+                note(&mut first, &item.path, fate);
             }
-            mark.done += items.len() as u64;
+            mark.end(items.len() as u64);
+            context.save_checkpoint(&mark).await?;
             let files = items.iter().filter(|item| item.kind == EntryKind::File).count() as u64;
             let bytes: u64 = items.iter().map(|item| item.size).sum();
             context.progress().update(|progress| {
@@ -142,6 +173,8 @@ impl SanitizationTask {
             first,
             tool: TOOL.to_owned(),
             limits: details.found.limits.clone(),
+            root: details.found.root.clone(),
+            allowed_by: Vec::new(),
         }))
     }
 }
@@ -170,9 +203,9 @@ fn announce(context: &TaskContext, targets: &[Target]) -> Result<()> {
 }
 
 /// Keeps the first few items that are not gone, with the reason.
-fn note(first: &mut Vec<String>, path: &ObjectPath, erased: &Erased) {
-    if first.len() < SIGHT_MAX && matches!(erased.fate, Fate::Changed | Fate::Refused) {
-        first.push(format!("{} {}", erased.fate, path.to_text()));
+fn note(first: &mut Vec<String>, path: &ObjectPath, fate: Fate) {
+    if first.len() < SIGHT_MAX && matches!(fate, Fate::Changed | Fate::Refused) {
+        first.push(format!("{fate} {}", path.to_text()));
     }
 }
 
@@ -216,6 +249,10 @@ fn not_gone(what: &str, code: &str) -> JobError {
         "TARGET_CHANGED" => (
             "is not gone: something there is not what was approved, and was not touched.",
             "Scan it and have its destruction approved again.",
+        ),
+        "LINE_CHANGED" => (
+            "was not destroyed: it is not the line that was planned any more, or its scan is not what was approved.",
+            "Look at the line, scan it and have its destruction approved again.",
         ),
         _ => ("are not gone; each says why.", "See the targets that failed."),
     };

@@ -33,8 +33,8 @@ pub(crate) use self::{
     settle::{cancel, cleared, request_cancel, restart, set_result, settle},
     target::{
         add_targets, cancel_targets, change_target, conclude_targets, count_targets, fail_targets, find_target,
-        get_target, holdings_of, list_targets, load_targets, newest_done, page_targets, retry_targets, superseded,
-        target_counts,
+        get_target, holdings_of, list_targets, live_on, load_targets, newest_done, page_targets, retry_targets,
+        superseded, target_counts,
     },
 };
 

@@ -172,6 +172,29 @@ pub(crate) async fn newest_done(
     newest.into_iter().filter_map(|(id, row)| id.map(|id| Ok((id.into(), target(row)?)))).collect()
 }
 
+/// A job of one of `kinds` that is not over and acts on one of `holdings`; any one of them.
+///
+/// # Errors
+/// `Inconsistent` for a broken row.
+pub(crate) async fn live_on(
+    db: &impl ConnectionTrait,
+    holdings: &[HoldingId],
+    kinds: &[JobKind],
+) -> Result<Option<(JobId, JobKind)>> {
+    use entity::job;
+    let acting = Entity::find()
+        .select_only()
+        .column(Column::JobId)
+        .filter(Column::HoldingId.is_in(holdings.iter().map(|id| id.uuid())));
+    let live = job::Entity::find()
+        .filter(job::Column::State.is_in(JobState::LIVE.iter().map(|state| state.as_str())))
+        .filter(job::Column::Kind.is_in(kinds.iter().map(|kind| kind.as_str())))
+        .filter(job::Column::Id.in_subquery(acting.into_query()));
+    let columns = live.select_only().columns([job::Column::Id, job::Column::Kind]);
+    let Some((id, kind)) = columns.into_tuple::<(uuid::Uuid, String)>().one(db).await? else { return Ok(None) };
+    Ok(Some((id.into(), word("job", "kind", id, &kind)?)))
+}
+
 /// Targets of `job` in one of `states` behind `position`, in order, at most `limit`.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! Reading sealed events within a scope.
 
+use std::collections::HashSet;
+
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
@@ -8,11 +10,11 @@ use super::{head, row, stored};
 use crate::{
     auth::ClientScope,
     domain::{
-        event::{Event, EventBatch, EventCursor, EventFilter, EventWindow},
+        event::{Event, EventBatch, EventCursor, EventFilter, EventKind, EventWindow},
         page::{End, Page},
     },
     error::Result,
-    ids::EventId,
+    ids::{EventId, JobId},
     store,
 };
 
@@ -42,6 +44,22 @@ fn select(scope: &ClientScope, filter: &EventFilter) -> Select<Entity> {
         select = select.filter(Column::At.lt(until));
     }
     select
+}
+
+/// Whoever left events of these kinds about these jobs, as printed, sealed or not.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn actors_of_jobs(
+    db: &impl ConnectionTrait,
+    jobs: &[JobId],
+    kinds: &[EventKind],
+) -> Result<HashSet<String>> {
+    let select = Entity::find()
+        .filter(Column::JobId.is_in(jobs.iter().map(|id| id.uuid())))
+        .filter(Column::Kind.is_in(kinds.iter().map(|kind| kind.as_str())));
+    let actors: Vec<String> = select.select_only().column(Column::Actor).into_tuple().all(db).await?;
+    Ok(actors.into_iter().collect())
 }
 
 /// The next events after `after`, up to `limit` of those that the scope allows and the filter fits.

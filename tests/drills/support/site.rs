@@ -117,7 +117,7 @@ impl Site {
     pub(crate) fn scene(&self, files: u64) -> Scene {
         let mut scene = Scene::of_today("Harbor Dental Group", SLUG, Tz::America__New_York, "Nora Pine");
         scene.lines = ledger::lines(SLUG, &scene.machines);
-        scene.lines.push(ledger::files(&format!("provider://{SLUG}")));
+        scene.lines.push(ledger::files(&format!("provider://{SLUG}"), ledger::End::Returned));
         let source = self.source();
         package::fill(&source, files, 10_000);
         let folder = self.home.path().join("handover");

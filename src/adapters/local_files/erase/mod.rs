@@ -1,16 +1,18 @@
 //! Destroying what lies below a folder.
 //!
 //! An item is first set aside: renamed, in its own folder, to a name that only its plan and its place in it make. Only
-//! then is it looked at once more, overwritten and taken away. So whatever else takes its name in between is another
-//! file and stays; and a run that was stopped finds what it had begun by that name, however far it was.
+//! then is it looked at once more; what is not as it was surveyed, or took its name in the last moment, gets its name back.
+//! Right before it is overwritten it is renamed again. So a run that was stopped finds what it had set aside, which has to be
+//! as it was surveyed, and what it had begun to overwrite, which cannot be any more.
 //!
-//! A file's content is overwritten once it has a single name left: as long as another name is there, inside the plan or
-//! out of it, somebody may rely on it.
+//! A file's content is overwritten once it has a single name left. Content that has more names than were surveyed is left
+//! alone.
 
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
     sync::Arc,
+    time::Instant,
 };
 
 use async_trait::async_trait;
@@ -28,7 +30,7 @@ use super::{
 use crate::{
     domain::{clearance::Clearance, sanitization::Fate},
     ports::{
-        eraser::{Batch, Erased, Eraser, Item, Survey},
+        eraser::{Batch, Erased, Eraser, Ground, Item, Leave, STANDSTILL, Survey},
         storage::{EntryKind, Fault, FaultKind, ObjectPath, Result},
     },
 };
@@ -39,13 +41,24 @@ mod tests;
 /// So much is written and read at a time.
 const BLOCK: usize = 1024 * 1024;
 
+/// So much is written before it is made durable.
+const SYNCED: usize = 64 * BLOCK;
+
+/// What the name of something set aside ends with once its content is being overwritten.
+const BEGUN: &[u8] = b"-w";
+
 static ZEROS: [u8; BLOCK] = [0; BLOCK];
 
 #[async_trait]
 impl Eraser for LocalFiles {
-    async fn limits(&self, folder: &ObjectPath) -> Result<Vec<String>> {
+    async fn root(&self) -> Result<String> {
+        let root = self.root.clone();
+        off_the_runtime("measure", move || survey::identity(&root)).await
+    }
+
+    async fn ground(&self, folder: &ObjectPath) -> Result<Ground> {
         let (root, folder) = (self.root.clone(), folder.clone());
-        off_the_runtime("measure", move || survey::limits(&root, &folder)).await
+        off_the_runtime("measure", move || survey::ground(&root, &folder)).await
     }
 
     fn survey(&self, folder: &ObjectPath) -> Survey {
@@ -59,28 +72,47 @@ impl Eraser for LocalFiles {
 }
 
 fn erase(root: &Root, clearance: Clearance<Batch>) -> Result<Vec<Erased>> {
-    let Batch { folder, items, first, tag, method: _ } = clearance.spend();
+    let Batch { folder, items, first, tag, method: _, leave } = clearance.spend();
     let mut place = Place { root, opened: None };
+    let mut pulse = Pulse::of(&leave);
     let mut fates = Vec::with_capacity(items.len());
     for (number, item) in (first..).zip(&items) {
         let path = folder.join(item.path.as_bytes());
+        pulse.beat(&path)?;
         let aside = format!(".gangway-{tag}-{number}").into_bytes();
-        let erased = match place.of(&path) {
-            Ok(parent) => judged(one(parent, &path, item, &aside)),
-            // The folder it lay in went with all that was in it.
-            Err(fault) if fault.kind == FaultKind::NotFound => Ok(Erased { fate: Fate::Absent, fault: None }),
-            Err(fault) => judged(Err(fault)),
-        };
-        fates.push(erased?);
+        let fate = place.of(&path).and_then(|parent| one(parent, &path, item, &aside, &mut pulse));
+        fates.push(judged(fate)?);
     }
     place.close()?;
     Ok(fates)
+}
+
+/// Looks, often enough, whether destroying may still go on.
+struct Pulse<'a> {
+    leave: &'a Leave,
+    last: Instant,
+}
+
+impl<'a> Pulse<'a> {
+    fn of(leave: &'a Leave) -> Self {
+        Self { leave, last: Instant::now() }
+    }
+
+    fn beat(&mut self, path: &ObjectPath) -> Result<()> {
+        let stood = std::mem::replace(&mut self.last, Instant::now()).elapsed();
+        if self.leave.is_over() || stood > STANDSTILL {
+            return Err(Fault::new(FaultKind::Transient, "erase", path.to_string(), "the leave to destroy has ended"));
+        }
+        Ok(())
+    }
 }
 
 /// A fault of an item is its fate; one of the whole store stops everything.
 fn judged(erased: Result<Fate>) -> Result<Erased> {
     match erased {
         Ok(fate) => Ok(Erased { fate, fault: None }),
+        // Somebody else was faster.
+        Err(fault) if fault.kind == FaultKind::NotFound => Ok(Erased { fate: Fate::Absent, fault: None }),
         Err(fault) if fault.kind == FaultKind::Conflict => Ok(Erased { fate: Fate::Changed, fault: Some(fault) }),
         Err(fault) if fault.concerns_the_store() => Err(fault),
         Err(fault) => Ok(Erased { fate: Fate::Refused, fault: Some(fault) }),
@@ -117,7 +149,7 @@ impl Place<'_> {
 }
 
 /// Destroys one item that lies directly in `folder`.
-fn one(folder: &OwnedFd, path: &ObjectPath, item: &Item, aside: &[u8]) -> Result<Fate> {
+fn one(folder: &OwnedFd, path: &ObjectPath, item: &Item, aside: &[u8], pulse: &mut Pulse<'_>) -> Result<Fate> {
     let name = path.file_name();
     if matches!(name, b"" | b"." | b"..") {
         return Err(fault("erase", path, Errno::XDEV));
@@ -130,34 +162,41 @@ fn one(folder: &OwnedFd, path: &ObjectPath, item: &Item, aside: &[u8]) -> Result
     if item.kind == EntryKind::Directory {
         return directory(folder, name, item).map_err(say);
     }
-    let stat = match looked_at(folder, aside).map_err(say)? {
-        // Begun by a run that was stopped: it may be half overwritten, but it is the same file.
-        Some(stat) if survey::inode(&stat) == survey::inode_of(&item.state) && kind_of(&stat) == item.kind => stat,
+    let begun = [aside, BEGUN].concat();
+    match looked_at(folder, &begun).map_err(say)? {
+        // Half overwritten by a run that was stopped: nothing is written under any other name.
+        Some(stat) if survey::inode(&stat) == item.content() && kind_of(&stat) == item.kind => {}
         Some(_) => return Err(changed(path)),
         None => match set_aside(folder, name, item, aside).map_err(say)? {
-            Aside::Done(stat) => stat,
             Aside::Absent => return Ok(Fate::Absent),
             Aside::Changed => return Err(changed(path)),
+            Aside::Done(stat) if item.kind != EntryKind::File || stat.st_nlink > 1 => {
+                remove(folder, aside, path)?;
+                return Ok(if item.kind == EntryKind::File { Fate::Unnamed } else { Fate::Removed });
+            }
+            Aside::Done(_) => {
+                rustix::fs::renameat_with(folder, aside, folder, &begun, RenameFlags::NOREPLACE).map_err(say)?;
+            }
         },
-    };
-    let fate = if item.kind != EntryKind::File {
-        Fate::Removed
-    } else if stat.st_nlink > 1 {
-        Fate::Unnamed
-    } else {
-        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let opened = rustix::fs::openat(folder, aside, flags, Mode::empty()).inspect_err(|_refused| {
-            // Nothing happened to it: whoever looks for it finds it where it was.
-            rustix::fs::renameat_with(folder, aside, folder, name, RenameFlags::NOREPLACE).unwrap_or_default();
-        });
-        content(&File::from(opened.map_err(say)?), path)?;
-        Fate::Destroyed
-    };
-    rustix::fs::unlinkat(folder, aside, AtFlags::empty()).map_err(say)?;
-    if looked_at(folder, aside).map_err(say)?.is_some() {
-        return Err(Fault::new(FaultKind::Lied, "erase", path.to_string(), "is still there after its removal"));
     }
-    Ok(fate)
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat(folder, &begun, flags, Mode::empty()).inspect_err(|_refused| {
+        // Whoever looks for it finds it where it was.
+        rustix::fs::renameat_with(folder, &begun, folder, name, RenameFlags::NOREPLACE).unwrap_or_default();
+    });
+    content(&File::from(opened.map_err(say)?), item, path, pulse)?;
+    remove(folder, &begun, path)?;
+    Ok(Fate::Destroyed)
+}
+
+/// Takes a name away and looks whether it is gone.
+fn remove(folder: &OwnedFd, name: &[u8], path: &ObjectPath) -> Result<()> {
+    let say = |errno| fault("erase", path, errno);
+    rustix::fs::unlinkat(folder, name, AtFlags::empty()).map_err(say)?;
+    match looked_at(folder, name).map_err(say)? {
+        None => Ok(()),
+        Some(_) => Err(Fault::new(FaultKind::Lied, "erase", path.to_string(), "is still there after its removal")),
+    }
 }
 
 /// What came of setting something aside.
@@ -171,17 +210,27 @@ enum Aside {
 }
 
 fn set_aside(folder: &OwnedFd, name: &[u8], item: &Item, aside: &[u8]) -> rustix::io::Result<Aside> {
-    let is_as_planned = |stat: &Stat| survey::state(stat) == item.state;
-    match looked_at(folder, name)? {
-        None => return Ok(Aside::Absent),
-        Some(stat) if !is_as_planned(&stat) => return Ok(Aside::Changed),
-        Some(_) => rustix::fs::renameat_with(folder, name, folder, aside, RenameFlags::NOREPLACE)?,
+    // A name that somebody gave a file since would keep its content.
+    let is_shared = |stat: &Stat| item.kind == EntryKind::File && survey::names(stat) > item.names;
+    let is_as_planned = |stat: &Stat| survey::state(stat) == item.state && !is_shared(stat);
+    match looked_at(folder, aside)? {
+        // By a run that was stopped.
+        Some(stat) if is_as_planned(&stat) => return Ok(Aside::Done(stat)),
+        Some(stat) if survey::inode(&stat) != item.content() => return Ok(Aside::Changed),
+        Some(_) => {}
+        None => match looked_at(folder, name)? {
+            None => return Ok(Aside::Absent),
+            Some(stat) if !is_as_planned(&stat) => return Ok(Aside::Changed),
+            Some(_) => {
+                rustix::fs::renameat_with(folder, name, folder, aside, RenameFlags::NOREPLACE)?;
+                let stat = looked_at(folder, aside)?.ok_or(Errno::NOENT)?;
+                if is_as_planned(&stat) {
+                    return Ok(Aside::Done(stat));
+                }
+            }
+        },
     }
-    let stat = looked_at(folder, aside)?.ok_or(Errno::NOENT)?;
-    if is_as_planned(&stat) {
-        return Ok(Aside::Done(stat));
-    }
-    // Another file took the name in the last moment: it gets it back.
+    // It changed, or another file took the name, in the last moment: it gets it back.
     rustix::fs::renameat_with(folder, aside, folder, name, RenameFlags::NOREPLACE)?;
     Ok(Aside::Changed)
 }
@@ -210,28 +259,49 @@ fn looked_at(folder: &OwnedFd, name: &[u8]) -> rustix::io::Result<Option<Stat>> 
 }
 
 /// Makes the content of a file unreadable.
-fn content(file: &File, path: &ObjectPath) -> Result<()> {
-    let say = |error| io_fault("erase", path, &error);
-    overwrite(file).map_err(say)?;
-    if is_zero(file).map_err(say)? {
+fn content(file: &File, item: &Item, path: &ObjectPath, pulse: &mut Pulse<'_>) -> Result<()> {
+    let say = |error: io::Error| match error.downcast::<Fault>() {
+        Ok(fault) => fault,
+        Err(error) => io_fault("erase", path, &error),
+    };
+    let mut beat = || pulse.beat(path).map_err(io::Error::other);
+    overwrite(file, &mut beat).map_err(say)?;
+    if !is_zero(file, &mut beat).map_err(say)? {
+        return Err(Fault::new(FaultKind::Lied, "erase", path.to_string(), "does not read back as zeros"));
+    }
+    let stat = rustix::fs::fstat(file).map_err(|errno| fault("erase", path, errno))?;
+    if u64::try_from(stat.st_size) == Ok(item.size) && stat.st_nlink == 1 {
         return Ok(());
     }
-    Err(Fault::new(FaultKind::Lied, "erase", path.to_string(), "does not read back as zeros"))
+    // Somebody wrote to it, or named it, while it was overwritten.
+    Err(changed(path))
 }
 
 /// Overwrites whatever of `file` is allocated. A hole has no content, and filling it would need room that may not be
 /// there.
-fn overwrite(file: &File) -> io::Result<()> {
-    each_block(file, |mut file, count| file.write_all(&ZEROS[..count]).map(|()| true))?;
+fn overwrite(file: &File, beat: &mut impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    let mut unsynced = 0;
+    each_block(file, |mut file, count| {
+        beat()?;
+        file.write_all(&ZEROS[..count])?;
+        unsynced += count;
+        // What is synced in one go takes long on a slow disk, and nobody can be asked meanwhile.
+        if unsynced >= SYNCED {
+            rustix::fs::fdatasync(file)?;
+            unsynced = 0;
+        }
+        Ok(true)
+    })?;
     Ok(rustix::fs::fdatasync(file)?)
 }
 
 /// Whether whatever of `file` is allocated reads back as zeros, from the medium as far as the system can be asked for that.
-fn is_zero(file: &File) -> io::Result<bool> {
+fn is_zero(file: &File, beat: &mut impl FnMut() -> io::Result<()>) -> io::Result<bool> {
     // The pages are clean after the sync, so they are dropped; where they are not, the read is still one.
     rustix::fs::fadvise(file, 0, None, Advice::DontNeed).unwrap_or_default();
     let mut block = vec![0; BLOCK];
     each_block(file, |mut file, count| {
+        beat()?;
         file.read_exact(&mut block[..count])?;
         Ok(block[..count] == ZEROS[..count])
     })
