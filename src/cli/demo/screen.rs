@@ -108,7 +108,8 @@ impl Listener for Screen {
         let id = text(&job["id"]);
         let told = self.over.lock().unwrap_or_else(PoisonError::into_inner).replace(id.clone());
         if told != Some(id) {
-            self.line(topic, &format!("{}: {}", text(&job["state"]), bars::sentence(&job["progress"])));
+            let said = [text(&job["state"]), bars::sentence(&job["progress"])];
+            self.line(topic, said.join(": ").trim_end_matches(": "));
         }
     }
 }
