@@ -211,7 +211,7 @@ if [ "${1:-}" = --services ]; then
     exit
 fi
 step cargo fmt --all --check
-step cargo clippy --workspace --all-targets -- -D warnings
+step cargo clippy --workspace --all-targets --features gangway/console -- -D warnings
 step env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 start_services
 step cargo test --workspace

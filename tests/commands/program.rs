@@ -100,7 +100,12 @@ pub(crate) async fn ended(command: &mut Command) -> Said {
 impl Server {
     /// Starts `command`, which listens at `at`, and waits for the last line of its welcome.
     pub(crate) async fn start(command: &mut Command, at: &str) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Self::started(command.stderr(Stdio::null()), at).await
+    }
+
+    /// The same, with whatever `command` does with its log.
+    pub(crate) async fn started(command: &mut Command, at: &str) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut welcome = Vec::new();
         while welcome.len() < 3 {

@@ -1,6 +1,8 @@
 //! `gangway` alone, and `gangway serve`.
 
-use serde_json::json;
+use std::fs::File;
+
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::program::{Place, Server, ended, free_address};
@@ -35,6 +37,27 @@ async fn flags_say_where_to_listen_and_where_the_data_lies() {
     assert_welcome(&server, &place, "it's 100% mine?").await;
     assert!(!place.home().join("other").exists());
     assert_eq!(server.stop().await, Some(0));
+}
+
+#[tokio::test]
+async fn every_line_about_a_request_carries_its_id_and_nothing_of_its_secrets() {
+    let (place, at) = (Place::new(), free_address());
+    let log = place.home().join("log");
+    let mut command = place.command(&["serve", "--worker=false", "--listen", &at]);
+    command.env("GANGWAY_LOG", "gangway=debug").env("GANGWAY_LOG_FORMAT", "json").stderr(File::create(&log).unwrap());
+    let server = Server::started(&mut command, &at).await;
+    let asked = reqwest::Client::new().post(format!("{}/graphql", server.url)).header("x-request-id", "ticket-4711");
+    let asked = asked.bearer_auth("a-token-of-nobody").json(&json!({ "query": "{ viewer { name } }" }));
+    let answer = asked.send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), &answer.headers()["x-request-id"]), (401, &"ticket-4711".parse().unwrap()));
+    assert_eq!(server.stop().await, Some(0));
+
+    let text = std::fs::read_to_string(log).unwrap();
+    assert!(!text.contains("a-token-of-nobody"), "{text}");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of_it: Vec<_> = lines.iter().filter(|line| line["request.id"] == "ticket-4711").collect();
+    let answered = of_it.iter().find(|line| line["http.status"] == 401).unwrap_or_else(|| panic!("{text}"));
+    assert_eq!((&answered["http.method"], &answered["http.route"]), (&json!("POST"), &json!("/graphql")));
 }
 
 #[tokio::test]

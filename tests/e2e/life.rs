@@ -1,5 +1,6 @@
 //! One client's whole life, from prospect to concluded, lived over HTTP against a whole server: the life that
-//! `gangway demo` shows, with a small folder. On SQLite with the embedded queue, and on PostgreSQL with Redis.
+//! `gangway demo` shows, with a small folder. On SQLite with the embedded queue, on PostgreSQL with Redis, and on
+//! PostgreSQL with nothing that carries hints.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -95,4 +96,10 @@ async fn a_client_lives_from_prospect_to_concluded_on_postgres_and_redis() {
     let prefix = format!("life-{}", Uuid::now_v7().simple());
     let services = [("DATABASE_URL", database.url()), ("REDIS_URL", redis.as_str()), ("GANGWAY_REDIS_PREFIX", &prefix)];
     lives(Environment::from(services)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_lives_from_prospect_to_concluded_on_postgres_by_polling() {
+    let database = TestDatabase::postgres().await;
+    lives(Environment::from([("DATABASE_URL", database.url()), ("GANGWAY_HINTS", "poll")])).await;
 }
