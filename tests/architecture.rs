@@ -53,6 +53,7 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["auth"]),
     ("reqwest", &["adapters", "cli"]),
     ("rusty_s3", &["adapters"]),
+    ("zip", &["jobs", "cli"]),
 ];
 
 /// Calls that only their home may make: the rest is handed a clock, ids or settings.

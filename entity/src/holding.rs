@@ -15,6 +15,7 @@ pub struct Model {
     pub external_ref: Option<String>,
     pub details: Json,
     pub retained_clause: Option<String>,
+    pub retained_until: Option<DateTimeUtc>,
     pub decision_id: Option<Uuid>,
     pub exception_id: Option<Uuid>,
     pub last_probed_at: Option<DateTimeUtc>,

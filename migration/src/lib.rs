@@ -15,6 +15,7 @@ pub mod dialect;
 mod m20261122_000001_spine;
 mod m20261123_000001_uploads;
 mod m20261130_000001_work_queue;
+mod m20261201_000001_kept_by_store;
 
 /// Every change in order.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_spine::Migration),
             Box::new(m20261123_000001_uploads::Migration),
             Box::new(m20261130_000001_work_queue::Migration),
+            Box::new(m20261201_000001_kept_by_store::Migration),
         ]
     }
 }

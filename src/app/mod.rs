@@ -27,6 +27,7 @@ pub mod api_key;
 pub mod certificate;
 pub mod challenge;
 pub mod client;
+pub mod closeout;
 pub mod contact;
 pub mod data_return;
 pub mod decision;

@@ -18,7 +18,7 @@ use crate::{
     clock::Instant,
     domain::{
         client::Client,
-        holding::{DataHolding, Holding, HoldingDetails, HoldingFilter, HoldingKind, HoldingState},
+        holding::{DataHolding, Holding, HoldingDetails, HoldingKind, HoldingState},
         job::{Job, JobFilter, JobKind, JobState, PlannedTarget, RETRIED_FOR, Target, TargetState},
         sanitization::ScanScope,
     },
@@ -165,12 +165,8 @@ pub(in crate::app) async fn destroyable(
 ) -> Result<Vec<(Holding, Spot)>> {
     let is_named = !ask.holding_ids.is_empty();
     let wanted = Wanted {
-        among: HoldingFilter {
-            client_id: Some(client.id),
-            kinds: vec![HoldingKind::Data],
-            states: OPEN.to_vec(),
-            ..HoldingFilter::default()
-        },
+        kind: HoldingKind::Data,
+        states: &OPEN,
         // A line that was named and lies elsewhere is refused with the reason; of all lines it is none that is meant.
         is_fit: &|holding| {
             let is_destroyed = data(holding).is_some_and(|data| data.disposition.is_destroyed());

@@ -213,7 +213,7 @@ table! {
         Holding "holding" => INSIDE,
         RecipientKey "recipientKey" =>
             &[Technician, AccountManager, Compliance, Operator, OnboardingManager, ClientContact],
-        Plan "plan" => INSIDE,
+        Plan "plan" => EVERYBODY,
         JobTarget "jobTarget" => EVERYBODY,
         Certificate "certificate" => EVERYBODY,
         User "user" => INSIDE,

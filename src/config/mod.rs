@@ -160,7 +160,7 @@ settings! {
         sources: Vec<Root> = "" from "GANGWAY_SOURCES";
         /// Folders a data return may be delivered to, in the same form.
         destinations: Vec<Root> = "" from "GANGWAY_DESTINATIONS";
-        /// Names of folders in `GANGWAY_SOURCES` in which clients' data may be destroyed, separated by commas. In them a
+        /// Names of sources, folders and S3 stores, in which clients' data may be destroyed, separated by commas. In them a
         /// client's data lies below a folder that is called as its short name; nothing else is touched.
         erasable: Vec<StoreName> = "" from "GANGWAY_ERASABLE";
         /// S3 stores, as a JSON list of `{"name", "endpoint", "bucket", "region", "prefix", "uses"}`. The keys of

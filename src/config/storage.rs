@@ -150,6 +150,9 @@ impl S3Store {
         if name == "local" {
             return Err("a store cannot be called `local`".to_owned());
         }
+        if !endpoint.username().is_empty() || endpoint.password().is_some() {
+            return Err(format!("the `endpoint` of `{name}` must not hold credentials"));
+        }
         if !matches!(endpoint.scheme(), "http" | "https") || bucket.is_empty() || uses.is_empty() {
             return Err(format!("`{name}` needs an http or https `endpoint`, a `bucket` and one of `uses` at least"));
         }

@@ -8,6 +8,7 @@
 //! C2SP signed-note; RFC 8785 for the canonical text.
 
 use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
 
 use crate::ids::{CertificateId, ClientId, EngagementId, JobId};
 
@@ -18,6 +19,10 @@ words! {
         DataReturnReceipt = "DATA_RETURN_RECEIPT",
         /// A client's data was destroyed, and somebody else saw that it is gone.
         Sanitization = "SANITIZATION",
+        /// An authority judged whether what such a certificate says is enough for the data.
+        SanitizationValidation = "SANITIZATION_VALIDATION",
+        /// Everything that proves how a client left lies in one archive.
+        CloseoutPack = "CLOSEOUT_PACK",
     }
 }
 
@@ -47,6 +52,11 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// SHA-256, in hex, of its statement.
+    pub fn digest(&self) -> String {
+        hex::encode(Sha256::digest(&self.statement))
+    }
+
     /// The statement with its signature, as one text: a signed note.
     pub fn note(&self) -> String {
         format!("{}\n\n{}\n", self.statement, self.signature)

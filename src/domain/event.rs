@@ -152,7 +152,7 @@ words! {
 
         /// A line was entered in the ledger.
         HoldingRegistered = "holding.registered",
-        /// A planned holding came into being.
+        /// A planned holding came into being, or one that was let stay is open again.
         HoldingActivated = "holding.activated",
         /// Removal of a holding began.
         HoldingClosing = "holding.closing",
@@ -164,7 +164,7 @@ words! {
         HoldingRemoved = "holding.removed",
         /// A probe verified that a holding is gone.
         HoldingClosed = "holding.closed",
-        /// A contract clause and a granted decision let a holding stay.
+        /// A contract clause and a granted decision let a holding stay, or its store keeps it until a date.
         HoldingRetained = "holding.retained",
         /// An approved exception stands in for the removal of a holding.
         HoldingExcepted = "holding.excepted",

@@ -159,6 +159,7 @@ pub mod gate;
 pub mod holding;
 pub mod job;
 pub mod log;
+pub mod pack;
 pub mod page;
 pub mod policy;
 pub mod process;

@@ -15,6 +15,8 @@ words! {
     SanitizationMethod {
         /// Every allocated byte of a file is overwritten with zeros and read back before its name goes.
         OverwriteZero = "OVERWRITE_ZERO",
+        /// Every version of an object, every marker and every unfinished upload is deleted in its bucket by its own id.
+        DeleteVersions = "DELETE_OBJECT_VERSIONS",
     }
 }
 
@@ -35,10 +37,26 @@ words! {
 
 impl SanitizationMethod {
     /// The most that may be claimed for it. On a file system, on flash, and on whatever keeps older versions of a block
-    /// elsewhere, overwriting is Clear and no more.
+    /// elsewhere, overwriting is Clear and no more; so is what a service does that shows nobody its media.
     pub const fn category(self) -> SanitizationCategory {
         match self {
-            Self::OverwriteZero => SanitizationCategory::Clear,
+            Self::OverwriteZero | Self::DeleteVersions => SanitizationCategory::Clear,
+        }
+    }
+
+    /// What it counts as files.
+    pub const fn things(self) -> &'static str {
+        match self {
+            Self::OverwriteZero => "files",
+            Self::DeleteVersions => "versions of objects",
+        }
+    }
+
+    /// What it is done in, as a refusal names it.
+    pub const fn medium(self) -> &'static str {
+        match self {
+            Self::OverwriteZero => "a folder",
+            Self::DeleteVersions => "a bucket",
         }
     }
 }
@@ -68,6 +86,16 @@ words! {
         SanitizedWithExceptions = "SANITIZED_WITH_EXCEPTIONS",
         /// It is not gone.
         NotSanitized = "NOT_SANITIZED",
+    }
+}
+
+words! {
+    /// What an authority makes of a sanitization that was verified.
+    ValidationVerdict {
+        /// It is enough for this data.
+        Accepted = "ACCEPTED",
+        /// It is not.
+        Rejected = "REJECTED",
     }
 }
 
@@ -108,6 +136,8 @@ words! {
         Changed = "CHANGED",
         /// The store refused. What was there is there.
         Refused = "REFUSED",
+        /// The store keeps it until a date that nobody can bring forward.
+        Locked = "LOCKED",
     }
 }
 
@@ -131,6 +161,8 @@ pub struct Tally {
     pub changed: u64,
     /// What the store did not let go.
     pub refused: u64,
+    /// What the store keeps until a date.
+    pub locked: u64,
 }
 
 impl Tally {
@@ -147,6 +179,7 @@ impl Tally {
             Fate::Absent => self.absent += 1,
             Fate::Changed => self.changed += 1,
             Fate::Refused => self.refused += 1,
+            Fate::Locked => self.locked += 1,
         }
     }
 
@@ -158,11 +191,16 @@ impl Tally {
 
     /// How many items it counts.
     pub const fn items(&self) -> u64 {
-        self.destroyed + self.removed + self.unnamed + self.absent + self.changed + self.refused
+        self.destroyed + self.removed + self.unnamed + self.absent + self.changed + self.refused + self.locked
     }
 
     /// Whether all of `planned` items are gone, with everything that was in them.
     pub const fn is_whole(&self, planned: u64) -> bool {
+        self.locked == 0 && self.is_done(planned)
+    }
+
+    /// Whether all of `planned` items are gone but for those that their store keeps until a date.
+    pub const fn is_done(&self, planned: u64) -> bool {
         self.items() == planned && self.changed == 0 && self.refused == 0 && self.named_elsewhere() == 0
     }
 }
@@ -187,22 +225,26 @@ mod tests {
 
     #[test]
     fn whatever_was_left_keeps_it_from_being_whole() {
-        for (fate, is_whole) in [
-            (Fate::Destroyed, true),
-            (Fate::Removed, true),
-            (Fate::Unnamed, false),
-            (Fate::Absent, true),
-            (Fate::Changed, false),
-            (Fate::Refused, false),
+        for (fate, is_done, is_whole) in [
+            (Fate::Destroyed, true, true),
+            (Fate::Removed, true, true),
+            (Fate::Unnamed, false, false),
+            (Fate::Absent, true, true),
+            (Fate::Changed, false, false),
+            (Fate::Refused, false, false),
+            (Fate::Locked, true, false),
         ] {
             let mut tally = Tally::default();
             tally.count(fate, 1, 1);
-            assert_eq!((tally.is_whole(1), tally.is_whole(2)), (is_whole, false), "{fate}");
+            assert_eq!((tally.is_done(1), tally.is_whole(1)), (is_done, is_whole), "{fate}");
+            assert!(!tally.is_done(2) && !tally.is_whole(2), "{fate}");
         }
     }
 
     #[test]
-    fn overwriting_claims_to_clear_and_no_more() {
-        assert_eq!(SanitizationMethod::OverwriteZero.category(), SanitizationCategory::Clear);
+    fn no_method_claims_more_than_to_clear() {
+        for method in SanitizationMethod::ALL {
+            assert_eq!(method.category(), SanitizationCategory::Clear, "{method}");
+        }
     }
 }

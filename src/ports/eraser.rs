@@ -17,9 +17,12 @@ use tokio_util::sync::CancellationToken;
 use std::time::Duration;
 
 use super::storage::{EntryKind, Fault, ObjectPath, Result};
-use crate::domain::{
-    clearance::Clearance,
-    sanitization::{Fate, SanitizationMethod},
+use crate::{
+    clock::Instant,
+    domain::{
+        clearance::Clearance,
+        sanitization::{Fate, SanitizationMethod},
+    },
 };
 
 /// One thing that can be destroyed, as a survey saw it.
@@ -32,7 +35,7 @@ pub struct Item {
     /// Its size in bytes; 0 for anything but a file.
     pub size: u64,
     /// The store's mark of this very state: another state of the same name has another. What stands before its first colon
-    /// names the content alone, whatever its state.
+    /// names the content alone, whatever its state. Items of one path differ in it.
     pub state: String,
     /// How many names its content has, here or elsewhere; 1 when it is the only one.
     pub names: u64,
@@ -115,11 +118,33 @@ pub struct Erased {
     pub fate: Fate,
     /// Why, when it is not gone.
     pub fault: Option<Fault>,
+    /// Until when the store keeps it, when it is [`Fate::Locked`].
+    pub until: Option<Instant>,
+}
+
+impl Erased {
+    /// One that came to `fate`.
+    pub const fn of(fate: Fate) -> Self {
+        Self { fate, fault: None, until: None }
+    }
+
+    /// One that is not gone, and why.
+    pub const fn not(fate: Fate, fault: Fault) -> Self {
+        Self { fate, fault: Some(fault), until: None }
+    }
+
+    /// One that the store keeps until then.
+    pub const fn locked(until: Instant) -> Self {
+        Self { fate: Fate::Locked, fault: None, until: Some(until) }
+    }
 }
 
 /// A store that destroys.
 #[async_trait]
 pub trait Eraser: Send + Sync + 'static {
+    /// The one way in which it destroys.
+    fn method(&self) -> SanitizationMethod;
+
     /// Which store this is.
     ///
     /// # Errors
@@ -132,7 +157,8 @@ pub trait Eraser: Send + Sync + 'static {
     /// Those of the store; `NotFound` when there is no such folder.
     async fn ground(&self, folder: &ObjectPath) -> Result<Ground>;
 
-    /// Everything at and below `folder`, itself first. A folder that is not there is the fault `NotFound`.
+    /// Everything at and below `folder`, itself first where folders are things of their own. A folder that is not there is
+    /// the fault `NotFound`, here or of [`ground`](Self::ground).
     fn survey(&self, folder: &ObjectPath) -> Survey;
 
     /// Destroys the items, and gives what became of each, in their order. Safe to repeat after it was stopped anywhere:

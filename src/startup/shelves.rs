@@ -7,10 +7,10 @@ use secrecy::SecretString;
 use crate::{
     adapters::{
         local_files::{Find, LocalFiles, Mounts},
-        s3::{AddressStyle, S3, S3Config},
+        s3::{AddressStyle, S3, S3Config, Versions},
         witness::Listing,
     },
-    config::{Config, FileStore, S3Store, StoreName, StoreUse},
+    config::{Config, FileStore, Root, S3Store, StoreName, StoreUse},
     error::{Error, Result, Violation},
     ports::{
         eraser::Witness,
@@ -51,16 +51,46 @@ pub(super) fn build(config: &Config) -> Result<Shelves> {
 
 /// The source of this name, as a place whose content may be destroyed.
 fn erasable(config: &Config, name: &str) -> Result<Erasable> {
-    let Some(root) = config.storage.sources.iter().find(|root| root.name == *name) else {
-        let violation = Violation::new("GANGWAY_ERASABLE", format!("There is no folder `{name}` in GANGWAY_SOURCES."));
-        return Err(violation.remedy("Only folders of this machine can be erased.").into());
-    };
+    let storage = &config.storage;
+    if let Some(root) = storage.sources.iter().find(|root| root.name == *name) {
+        return erasable_folder(config, root);
+    }
+    if let Some(store) = storage.s3_stores.iter().find(|store| store.name == *name && store.serves(StoreUse::Source)) {
+        return erasable_bucket(config, store);
+    }
+    let violation = Violation::new("GANGWAY_ERASABLE", format!("There is no source `{name}`."));
+    Err(violation.remedy("Name a folder of GANGWAY_SOURCES, or a source of GANGWAY_S3_STORES.").into())
+}
+
+/// What is refused because something else that is configured lies there as well.
+fn shared(name: &str, other: &str) -> Error {
+    let violation = Violation::new("GANGWAY_ERASABLE", format!("The place of `{name}` is also that of {other}."));
+    violation.remedy("What may be erased lies apart from everything else that is configured.").into()
+}
+
+fn erasable_bucket(config: &Config, store: &S3Store) -> Result<Erasable> {
+    let (bucket, folder) = (bucket(store)?, folder(store)?);
+    for other in config.storage.s3_stores.iter().filter(|other| other.name != store.name) {
+        // One store has many addresses, so the bucket's name alone is compared.
+        if other.bucket == store.bucket && folder.meets(&self::folder(other)?) {
+            return Err(shared(&store.name, &format!("`{}`", other.name)));
+        }
+    }
+    if store.serves(StoreUse::Destination) || matches!(&config.storage.files, FileStore::S3(own) if *own == store.name)
+    {
+        return Err(shared(&store.name, "returned data or of uploads"));
+    }
+    let witnesses: Vec<Arc<dyn Witness>> =
+        vec![Arc::new(Versions::of(bucket.clone())), Arc::new(Listing::of(Arc::new(bucket.clone())))];
+    Ok(Erasable { eraser: Arc::new(bucket), folder, witnesses })
+}
+
+fn erasable_folder(config: &Config, root: &Root) -> Result<Erasable> {
+    let name = &root.name;
     let others = config.storage.sources.iter().filter(|other| other.name != *name).chain(&config.storage.destinations);
     let others = others.map(|other| other.path.as_path()).chain([config.server.data.as_path()]);
     if let Some(other) = others.into_iter().find(|other| meet(&root.path, other)) {
-        let message = format!("The folder `{name}` shares its place with {}.", other.display());
-        let violation = Violation::new("GANGWAY_ERASABLE", message);
-        return Err(violation.remedy("What may be erased lies apart from everything else that is configured.").into());
+        return Err(shared(name, &other.display().to_string()));
     }
     let files = Arc::new(LocalFiles::open(&root.path, Mounts::Stay)?);
     let witnesses: Vec<Arc<dyn Witness>> =

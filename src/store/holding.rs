@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, Select,
 };
 
 use entity::holding::{ActiveModel, Column, Entity, Model};
 
 use crate::{
     auth::ClientScope,
+    clock::Instant,
     domain::{
         holding::{Holding, HoldingDetails, HoldingFilter, HoldingKind, HoldingState, StoreUri},
         page::{Page, Window},
@@ -34,6 +35,7 @@ fn domain(row: Model) -> Result<Holding> {
         external_ref: row.external_ref,
         details: store::json(TABLE, "details", row.id, row.details)?,
         retained_clause: row.retained_clause,
+        retained_until: row.retained_until,
         decision_id: row.decision_id.map(Into::into),
         exception_id: row.exception_id.map(Into::into),
         last_probed_at: row.last_probed_at,
@@ -56,6 +58,7 @@ fn row(holding: &Holding) -> Result<Model> {
         external_ref: holding.external_ref.clone(),
         details: store::to_json(&holding.details)?,
         retained_clause: holding.retained_clause.clone(),
+        retained_until: holding.retained_until,
         decision_id: holding.decision_id.map(Into::into),
         exception_id: holding.exception_id.map(Into::into),
         last_probed_at: holding.last_probed_at,
@@ -105,6 +108,17 @@ pub(crate) async fn all_data(db: &impl ConnectionTrait) -> Result<Vec<(HoldingId
     Ok(found)
 }
 
+/// Those whose store keeps them no longer at `now`, the longest overdue first, `limit` at most.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn released(db: &impl ConnectionTrait, now: Instant, limit: u64) -> Result<Vec<HoldingId>> {
+    let kept = Entity::find().filter(Column::State.eq(HoldingState::Retained.as_str()));
+    let select = kept.filter(Column::RetainedUntil.lte(now)).order_by_asc(Column::RetainedUntil);
+    let ids = select.select_only().column(Column::Id).limit(limit).into_tuple::<uuid::Uuid>().all(db).await?;
+    Ok(ids.into_iter().map(Into::into).collect())
+}
+
 /// The same, locked until the transaction ends. Everybody locks in the order of ids, so nobody waits in a circle.
 ///
 /// # Errors
@@ -138,7 +152,11 @@ fn select(scope: &ClientScope, filter: &HoldingFilter) -> Select<Entity> {
         select = select.filter(Column::State.is_in(filter.states.iter().map(|state| state.as_str())));
     }
     if filter.is_residual {
-        select = select.filter(Column::State.is_in(residual_states()));
+        let kept = Condition::all()
+            .add(Column::State.eq(HoldingState::Retained.as_str()))
+            .add(Column::RetainedUntil.is_not_null())
+            .add(Column::DecisionId.is_null());
+        select = select.filter(Condition::any().add(Column::State.is_in(residual_states())).add(kept));
     }
     select
 }

@@ -18,7 +18,7 @@ use crate::{
         evidence::EvidenceDetails,
         exception::{Action, ActionState},
         gate::{ChecklistLine, DecisionLine, ExceptionLine, FactLine, HoldingLine, Situation, StepLine},
-        holding::HoldingDetails,
+        holding::{HoldingDetails, is_kept},
         role::Role,
         step::Step,
     },
@@ -118,21 +118,26 @@ async fn facts(db: &impl ConnectionTrait, clients: &[Uuid], into: &mut Situation
     Ok(())
 }
 
-/// Of a holding what gates ask about: its id, client, state, when its return was acknowledged, and details.
-type HoldingRow = (Uuid, Uuid, String, Option<Instant>, serde_json::Value);
+/// Of a holding what gates ask about: its id, client, state, when its return was acknowledged, until when its store keeps it,
+/// which decision lets it stay, and details.
+type HoldingRow = (Uuid, Uuid, String, Option<Instant>, Option<Instant>, Option<Uuid>, serde_json::Value);
 
 async fn holdings(db: &impl ConnectionTrait, clients: &[Uuid], into: &mut Situations) -> Result<()> {
     use entity::holding::{Column, Entity};
     let select = Entity::find().filter(Column::ClientId.is_in(clients.to_vec())).select_only();
-    let columns =
-        select.columns([Column::Id, Column::ClientId, Column::State, Column::AcknowledgedAt, Column::Details]);
-    for (id, client, state, acknowledged_at, details) in columns.into_tuple::<HoldingRow>().all(db).await? {
+    let columns = select.columns([Column::Id, Column::ClientId, Column::State, Column::AcknowledgedAt]);
+    let columns = columns.columns([Column::RetainedUntil, Column::DecisionId, Column::Details]);
+    for (id, client, state, acknowledged_at, until, decision, details) in
+        columns.into_tuple::<HoldingRow>().all(db).await?
+    {
+        let state = store::word("holding", "state", id, &state)?;
         let details: HoldingDetails = store::json("holding", "details", id, details)?;
         let line = HoldingLine {
             id: id.into(),
-            state: store::word("holding", "state", id, &state)?,
+            state,
             traits: details.traits(),
             has_receipt: acknowledged_at.is_some(),
+            is_kept: is_kept(state, until, decision.is_some()),
         };
         into.entry(client).or_default().holdings.push(line);
     }

@@ -7,10 +7,14 @@
 
 mod support;
 
+#[path = "../pipeline/support/moto.rs"]
+mod moto;
+
 mod callers;
 mod crashes;
 mod crowds;
 mod destructions;
+mod doomed;
 mod drains;
 mod outages;
 mod returns;

@@ -96,6 +96,7 @@ async fn the_demo_stays_up_and_what_it_prints_can_be_done_by_hand() {
     assert_eq!(answer["data"]["viewer"], json!({ "name": name, "roles": [role] }), "{answer}");
     assert_eq!(answer["data"]["clients"]["nodes"], json!([{ "slug": "harbor-dental", "stage": "CONCLUDED" }]));
 
+    run("bash", &["-c", demo.said("verify")]);
     let bag = demo.open();
     let label = std::fs::read_dir(bag.join("data")).unwrap().next().unwrap().unwrap().path();
     assert!(

@@ -53,7 +53,8 @@ pub(super) fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl 
     text.split(open).skip(1).filter_map(move |rest| rest.split(close).next())
 }
 
-fn kind(status: StatusCode, code: &str) -> FaultKind {
+/// What a code, or else the status it came with, means.
+pub(super) fn kind(status: StatusCode, code: &str) -> FaultKind {
     match code {
         "InvalidAccessKeyId"
         | "SignatureDoesNotMatch"

@@ -48,7 +48,11 @@ impl Shared {
         }
     }
 
-    async fn try_once(&self, doing: &'static str, place: &str, request: RequestBuilder) -> Result<Response> {
+    /// Sends it once.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub(super) async fn try_once(&self, doing: &'static str, place: &str, request: RequestBuilder) -> Result<Response> {
         let response = request.send().await.map_err(|error| network_fault(doing, place, &error))?;
         if response.status().is_success() { Ok(response) } else { Err(refusal(doing, place, response).await) }
     }

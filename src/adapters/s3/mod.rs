@@ -1,7 +1,8 @@
 //! A bucket of an S3-compatible store.
 //!
 //! A small set of calls, signed by `rusty-s3` and sent by `reqwest`: list (V2, all pages), head, ranged get,
-//! put, multipart create, upload, complete, abort and list, delete. Path-style and virtual-host addresses.
+//! put, multipart create, upload, complete, abort and list, delete, and those on versions that destroying takes
+//! ([`erase`]). Path-style and virtual-host addresses.
 //!
 //! Invariants:
 //! - Every call has a time limit and is tried a bounded number of times on 5xx, 429, `SlowDown` and broken
@@ -11,8 +12,7 @@
 //!   asked for again.
 //! - No fault, log line or `Debug` holds a key or a signed address.
 //!
-//! Deliberately absent: making and removing buckets, versions, locks, copies (the sanitization brings its own
-//! calls), redirects to another region (the fault says so), proxies from the environment.
+//! Deliberately absent: making and removing buckets, setting locks, copies, redirects to another region (the fault says so), proxies from the environment.
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,9 +35,13 @@ use crate::{
 
 mod answer;
 mod call;
+mod erase;
 mod list;
 mod read;
+mod versions;
 mod write;
+
+pub use erase::Versions;
 
 /// How a bucket is addressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

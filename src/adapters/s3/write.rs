@@ -12,8 +12,7 @@ use reqwest::{
 use rusty_s3::{
     S3Action,
     actions::{
-        AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, DeleteObject, GetObject, PutObject,
-        UploadPart,
+        AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, DeleteObject, PutObject, UploadPart,
     },
 };
 use sha2::{Digest, Sha256};
@@ -25,6 +24,7 @@ use super::{
     call::{LONG_CALL, SHORT_CALL, TRIES, is_worth_a_retry, pause},
     list::bare_etag,
     read::stat,
+    versions::{self, After, UPLOADS},
 };
 use crate::ports::storage::{Fault, FaultKind, Go, ObjectPath, Result, Stored, Upload};
 
@@ -242,7 +242,8 @@ async fn confirm(shared: &Shared, path: &ObjectPath, size: u64) -> Result<Stored
     Err(Fault::new(FaultKind::Lied, "write", path.to_string(), detail))
 }
 
-async fn abort(shared: &Shared, path: &ObjectPath, upload_id: &str) -> Result<()> {
+/// Gives up an upload that was begun.
+pub(super) async fn abort(shared: &Shared, path: &ObjectPath, upload_id: &str) -> Result<()> {
     let (key, place) = (Shared::key("sweep", path)?, path.to_string());
     let request = |http: &reqwest::Client| {
         let action = AbortMultipartUpload::new(&shared.bucket, Some(&shared.credentials), key, upload_id);
@@ -261,7 +262,8 @@ pub(super) async fn delete(shared: &Shared, path: &ObjectPath) -> Result<()> {
     absent_is_fine(shared.send("delete", &place, request).await)
 }
 
-fn absent_is_fine(answer: Result<Response>) -> Result<()> {
+/// What is not there need not be taken away.
+pub(super) fn absent_is_fine(answer: Result<Response>) -> Result<()> {
     match answer {
         Ok(_) => Ok(()),
         Err(fault) if fault.kind == FaultKind::NotFound => Ok(()),
@@ -271,48 +273,18 @@ fn absent_is_fine(answer: Result<Response>) -> Result<()> {
 
 /// Aborts the multipart uploads below `folder` that `go`; gives their number.
 pub(super) async fn sweep(shared: &Shared, folder: &ObjectPath, go: &Go) -> Result<u64> {
-    let mut swept = 0;
+    let (mut swept, below) = (0, versions::prefix(folder)?);
     // Aborted uploads leave the listing, so the first page is asked for until it is empty.
     for _ in 0..MOST_SWEEPS {
-        let mut uploads = unfinished(shared, folder).await?;
-        uploads.retain(|(path, _)| go(path.file_name()));
+        let mut uploads = versions::page(shared, &UPLOADS, &below, &After::default()).await?.things;
+        uploads.retain(|upload| go(upload.key.file_name()));
         if uploads.is_empty() {
             return Ok(swept);
         }
-        for (path, upload_id) in uploads {
-            abort(shared, &path, &upload_id).await?;
+        for upload in uploads {
+            abort(shared, &upload.key, &upload.id).await?;
             swept += 1;
         }
     }
     Err(Fault::new(FaultKind::Lied, "sweep", folder.to_string(), "aborted uploads stay listed"))
-}
-
-async fn unfinished(shared: &Shared, folder: &ObjectPath) -> Result<Vec<(ObjectPath, String)>> {
-    let place = folder.to_string();
-    let prefix = if folder.is_root() { String::new() } else { format!("{}/", Shared::key("sweep", folder)?) };
-    let request = |http: &reqwest::Client| {
-        // An object without a key is the bucket itself, which is what this call is about.
-        let mut action = GetObject::new(&shared.bucket, Some(&shared.credentials), "");
-        let query = action.query_mut();
-        query.insert("uploads", "");
-        query.insert("encoding-type", "url");
-        query.insert("prefix", prefix.as_str());
-        http.get(action.sign(SIGNED_FOR)).timeout(SHORT_CALL)
-    };
-    let response = shared.send("sweep", &place, request).await?;
-    let broken = |_error| Fault::new(FaultKind::Transient, "sweep", place.as_str(), "the answer broke off");
-    let document = response.text().await.map_err(broken)?;
-    let is_encoded = document.contains("<EncodingType>url</EncodingType>");
-    let uploads = between(&document, "<Upload>", "</Upload>").filter_map(|upload| {
-        let key = between(upload, "<Key>", "</Key>").next()?;
-        let path = if is_encoded { ObjectPath::from_text(&key.replace('+', " ")).ok()? } else { plain_key(key) };
-        Some((path, between(upload, "<UploadId>", "</UploadId>").next()?.to_owned()))
-    });
-    // A store that does not heed the prefix must not lose other uploads.
-    Ok(uploads.filter(|(path, _)| path.below(folder).is_some()).collect())
-}
-
-fn plain_key(key: &str) -> ObjectPath {
-    let text = key.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'");
-    ObjectPath::from(text.replace("&amp;", "&").as_str())
 }

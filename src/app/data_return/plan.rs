@@ -13,7 +13,7 @@ use crate::{
         agreement::DataFormat,
         client::Client,
         gate::{self, Blocker},
-        holding::{Holding, HoldingDetails, HoldingFilter, HoldingKind, HoldingState},
+        holding::{Holding, HoldingDetails, HoldingKind, HoldingState},
         job::{JobKind, PlannedTarget},
         recipient_key::StoredKey,
     },
@@ -40,7 +40,7 @@ pub(in crate::app) async fn draft(
 ) -> Result<Draft> {
     let scope = &actor.scope;
     let (engagement, client) = course(db, scope, ask).await?;
-    let holdings = lines(db, scope, &client, ask, &wanted(client.id)).await?;
+    let holdings = lines(db, scope, &client, ask, &WANTED).await?;
     nobody_works_on(db, &holdings, &[JobKind::Sanitization]).await?;
     let keys = keys(db, scope, &client, options).await?;
     let delivery = Delivery {
@@ -71,19 +71,13 @@ pub(in crate::app) async fn draft(
 }
 
 /// The client's data that is there and goes back.
-fn wanted(client: ClientId) -> Wanted<'static> {
-    Wanted {
-        among: HoldingFilter {
-            client_id: Some(client),
-            kinds: vec![HoldingKind::Data],
-            states: OPEN.to_vec(),
-            ..HoldingFilter::default()
-        },
-        is_fit: &|holding| matches!(&holding.details, HoldingDetails::Data(data) if data.disposition.is_returned()),
-        is_not: "is not data that is to be returned now",
-        remedy: "Only DATA holdings count that are open and have RETURN or RETURN_THEN_DESTROY.",
-    }
-}
+const WANTED: Wanted<'static> = Wanted {
+    kind: HoldingKind::Data,
+    states: &OPEN,
+    is_fit: &|holding| matches!(&holding.details, HoldingDetails::Data(data) if data.disposition.is_returned()),
+    is_not: "is not data that is to be returned now",
+    remedy: "Only DATA holdings count that are open and have RETURN or RETURN_THEN_DESTROY.",
+};
 
 async fn keys(db: &impl Reader, scope: &ClientScope, client: &Client, options: &Options) -> Result<Vec<StoredKey>> {
     let mut keys = store::recipient_key::confirmed(db, scope, client.id).await?;

@@ -1,10 +1,21 @@
 //! What follows when a question ends, in the deed that ended it.
 
 use crate::{
-    app::{Deed, exception, process},
+    app::{Deed, exception, process, sanitization},
     domain::decision::{Decision, DecisionKind, DecisionState},
     error::Result,
 };
+
+/// Refuses whoever may not answer although its role would.
+///
+/// # Errors
+/// `Conflict`.
+pub(super) async fn may_answer(deed: &Deed<'_>, decision: &Decision) -> Result<()> {
+    match decision.kind {
+        DecisionKind::Validation => sanitization::had_no_part(deed, decision).await,
+        _ => Ok(()),
+    }
+}
 
 /// Does what the end of `decision` means for the noun it is about.
 ///
@@ -20,6 +31,7 @@ pub(super) async fn follow(deed: &mut Deed<'_>, decision: &Decision) -> Result<(
             }
             DecisionState::Open => Ok(()),
         },
+        DecisionKind::Validation => sanitization::validated(deed, decision).await,
         // These stand as facts that gates and jobs ask about; nothing else changes.
         DecisionKind::DestructionConfirmation
         | DecisionKind::AccessApproval

@@ -137,6 +137,7 @@ pub async fn vote(app: &App, actor: &Actor, input: Cast, once: Once) -> Result<D
         return Ok(Done::earlier(lock(&deed, id).await?.0));
     }
     let (mut decision, mut answers) = lock(&deed, input.id).await?;
+    consequence::may_answer(&deed, &decision).await?;
     let ballot = decision.with(&answers);
     let role = match input.role {
         Some(role) => ballot.may_vote(actor.id, &actor.roles, role, deed.now()).map(|()| role)?,
@@ -175,6 +176,7 @@ pub async fn delegate(app: &App, actor: &Actor, input: HandOn, once: Once) -> Re
     if !Permission::DecisionVote.row().roles.iter().any(|role| roles.contains(role)) {
         return Err(Error::violation("delegateId", "None of this person's roles votes on anything."));
     }
+    consequence::may_answer(&deed, &decision).await?;
     let ballot = decision.with(&answers);
     let role = match input.role {
         Some(role) => role,

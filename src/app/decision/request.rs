@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::{Open, open, open_under};
 use crate::{
-    app::{App, Deed, Done, Once},
+    app::{App, Deed, Done, Once, sanitization},
     auth::{Actor, permission::Permission},
     clock::Instant,
     domain::{
@@ -65,6 +65,9 @@ pub async fn request(app: &App, actor: &Actor, input: Request, once: Once) -> Re
     }
     in_time(input.expires_at, deed.now())?;
     let about = about(&deed, &input).await?;
+    if input.kind == DecisionKind::Validation {
+        sanitization::may_be_asked(&deed, &about.subject).await?;
+    }
     let question = Open {
         client_id: Some(about.client),
         engagement_id: about.engagement,
@@ -96,7 +99,8 @@ fn is_put_by_itself(kind: DecisionKind) -> Result<()> {
         | DecisionKind::Plan
         | DecisionKind::ReportAcceptance
         | DecisionKind::ReceiptWaiver
-        | DecisionKind::JobPlan => return Ok(()),
+        | DecisionKind::JobPlan
+        | DecisionKind::Validation => return Ok(()),
     };
     let violation = Violation::new("kind", "This question is put by what it is about.");
     Err(violation.remedy(format!("Use `{mutation}`, which opens its decision.")).into())
@@ -155,7 +159,9 @@ async fn about(deed: &Deed<'_>, input: &Request) -> Result<About> {
     if subject.hash != input.subject_hash {
         return Err(match subject.hash {
             Some(_) => Error::PlanChanged("What shall be decided on is not what you saw."),
-            None => Violation::new("subjectHash", "Only a plan has a hash.").remedy("Leave it out.").into(),
+            None => {
+                Violation::new("subjectHash", "Only a plan or a certificate has a hash.").remedy("Leave it out.").into()
+            }
         });
     }
     let engagement = run.map(|run| run.id).or(subject.engagement_id);

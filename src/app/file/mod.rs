@@ -20,7 +20,7 @@ use crate::{
         file::{Arrival, Digest, File, FileName, WAITED_FOR},
     },
     error::{Error, Result, Violation},
-    ids::{ClientId, FileId},
+    ids::{ActorId, ClientId, FileId},
     ports::{
         shelves::Shelf,
         storage::{self, ObjectPath, ObjectStore},
@@ -169,6 +169,48 @@ pub(in crate::app) async fn arrived(
             .remedy("Send its bytes to the address that `uploadCreate` gave, then try again.")
             .into()),
     }
+}
+
+/// A file that we made ourselves and that lies in its place.
+#[derive(Clone, Debug)]
+pub(in crate::app) struct Deposit {
+    /// Whose it is.
+    pub(in crate::app) client_id: ClientId,
+    /// What people call it.
+    pub(in crate::app) name: String,
+    /// What it is.
+    pub(in crate::app) media_type: &'static str,
+    /// Its size.
+    pub(in crate::app) byte_count: u64,
+    /// SHA-256 of its bytes.
+    pub(in crate::app) sha256: Digest,
+    /// Where it lies, below our own folder.
+    pub(in crate::app) storage_key: String,
+    /// Who had it made.
+    pub(in crate::app) created_by: ActorId,
+}
+
+/// Enters a file that was never announced.
+///
+/// # Errors
+/// Those of the database.
+pub(in crate::app) async fn deposit(deed: &mut Deed<'_>, deposit: Deposit) -> Result<File> {
+    let Deposit { client_id, name, media_type, byte_count, sha256, storage_key, created_by } = deposit;
+    let arrival = Arrival { media_type: media_type.to_owned(), sha256, storage_key, at: deed.now() };
+    let file = File {
+        id: deed.app().new_id(),
+        client_id,
+        name,
+        byte_count,
+        announced: None,
+        created_by,
+        created_at: deed.now(),
+        expires_at: deed.now(),
+        arrival: Some(arrival),
+    };
+    store::file::insert(deed.tx(), &file).await?;
+    deed.record(event(EventKind::FileStored, &file, "was stored"));
+    Ok(file)
 }
 
 /// Where Gangway's own files lie.

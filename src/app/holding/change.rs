@@ -4,6 +4,7 @@ use super::about;
 use crate::{
     app::{App, Deed, revision::expect_revision},
     auth::{Actor, permission::Permission},
+    clock::Instant,
     domain::{
         decision::{DecisionKind, DecisionState},
         event::EventKind,
@@ -96,6 +97,41 @@ pub(in crate::app) async fn give_up(deed: &mut Deed<'_>, ids: &[HoldingId]) -> R
         }
     }
     Ok(())
+}
+
+/// Its store keeps what is left of it until then, and nobody can bring that forward.
+pub(in crate::app) async fn kept(
+    deed: &mut Deed<'_>,
+    holding: &mut Holding,
+    why: String,
+    until: Instant,
+) -> Result<()> {
+    let what = format!("is kept by its store until {}", until.date_naive());
+    holding.retained_clause = Some(why);
+    holding.retained_until = Some(until);
+    step(deed, holding, HoldingVerb::Keep, EventKind::HoldingRetained, &what).await
+}
+
+/// Opens the lines whose store keeps them no longer, `limit` at most, and says how many.
+///
+/// # Errors
+/// Those of the database; what was opened before the error stays so.
+pub async fn release_due(app: &App, limit: u64) -> Result<usize> {
+    let system = Actor::system();
+    let due = store::holding::released(app.db().read(), app.now(), limit).await?;
+    for id in &due {
+        let mut deed = app.begin(&system).await?;
+        let mut holding = store::holding::lock(deed.tx(), &system.scope, *id, "id").await?;
+        // Somebody else may have been faster.
+        let is_kept = holding.state == HoldingState::Retained;
+        if is_kept && holding.retained_until.take().is_some_and(|until| until <= deed.now()) {
+            holding.retained_clause = None;
+            let what = "is open again: its store keeps it no longer";
+            step(&mut deed, &mut holding, HoldingVerb::Release, EventKind::HoldingActivated, what).await?;
+            deed.commit().await?;
+        }
+    }
+    Ok(due.len())
 }
 
 /// It was removed, and nobody looked yet.

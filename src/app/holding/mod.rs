@@ -17,9 +17,9 @@ use crate::{
 
 mod change;
 
-pub use change::{Retain, activate, retain};
+pub use change::{Retain, activate, release_due, retain};
 pub(in crate::app) use change::{
-    begin_closing, close, excepted, fail_closing, give_up, lapsed, remove, resurface, touch,
+    begin_closing, close, excepted, fail_closing, give_up, kept, lapsed, remove, resurface, touch,
 };
 
 /// The most lines that are listed as residual at once.
@@ -138,6 +138,7 @@ fn holding(deed: &Deed<'_>, client_id: ClientId, entry: Entry) -> Holding {
         external_ref: entry.external_ref,
         details: entry.details,
         retained_clause: None,
+        retained_until: None,
         decision_id: None,
         exception_id: None,
         last_probed_at: None,

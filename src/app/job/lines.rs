@@ -5,7 +5,7 @@ use crate::{
     auth::ClientScope,
     domain::{
         client::Client,
-        holding::{Holding, HoldingFilter},
+        holding::{Holding, HoldingFilter, HoldingKind, HoldingState},
     },
     error::{Error, Result, Violation},
     store::{self, Reader, room::CLIENT_MAX},
@@ -19,8 +19,10 @@ pub const LINES_MAX: u16 = 500;
 
 /// Which lines a kind of job can act on, and what to say of others.
 pub(in crate::app) struct Wanted<'a> {
-    /// Where they are looked for.
-    pub(in crate::app) among: HoldingFilter,
+    /// Of which kind they are.
+    pub(in crate::app) kind: HoldingKind,
+    /// Where they stand.
+    pub(in crate::app) states: &'a [HoldingState],
     /// Whether the kind can act on one of those.
     pub(in crate::app) is_fit: &'a (dyn Fn(&Holding) -> bool + Sync),
     /// What an unfit line is not, behind its name.
@@ -43,7 +45,9 @@ pub(in crate::app) async fn lines(
 ) -> Result<Vec<Holding>> {
     let (ids, filter) = (ask.holding_ids.as_slice(), ask.filter.as_ref());
     let mut found = if ids.is_empty() {
-        store::holding::all(db, scope, &wanted.among, CLIENT_MAX as u64).await?
+        let (kinds, states) = (vec![wanted.kind], wanted.states.to_vec());
+        let among = HoldingFilter { client_id: Some(client.id), kinds, states, ..HoldingFilter::default() };
+        store::holding::all(db, scope, &among, CLIENT_MAX as u64).await?
     } else {
         store::holding::load_many(db, scope, ids).await?
     };
@@ -51,7 +55,9 @@ pub(in crate::app) async fn lines(
     if !ids.is_empty() && found.len() != ids.len() {
         return Err(Error::not_found("holding", "holdingIds"));
     }
-    let is_fit = |holding: &Holding| wanted.among.states.contains(&holding.state) && (wanted.is_fit)(holding);
+    let is_fit = |holding: &Holding| {
+        holding.kind() == wanted.kind && wanted.states.contains(&holding.state) && (wanted.is_fit)(holding)
+    };
     if ids.is_empty() {
         found.retain(|holding| is_fit(holding) && filter.is_none_or(|filter| filter.admits(holding)));
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    app::{App, data_return, sanitization, scan},
+    app::{App, closeout, data_return, sanitization, scan},
     auth::{Actor, permission::Permission},
     domain::{
         event::{EventKind, NewEvent},
@@ -46,6 +46,8 @@ pub enum Options {
     Sanitization(sanitization::Options),
     /// For the verification of such.
     SanitizationVerification(sanitization::VerificationOptions),
+    /// For a close-out pack.
+    CloseoutPack(closeout::Options),
 }
 
 impl Options {
@@ -56,6 +58,7 @@ impl Options {
             Self::DiscoveryScan(_) => JobKind::DiscoveryScan,
             Self::Sanitization(_) => JobKind::Sanitization,
             Self::SanitizationVerification(_) => JobKind::SanitizationVerification,
+            Self::CloseoutPack(_) => JobKind::CloseoutPack,
         }
     }
 }
@@ -168,6 +171,7 @@ pub(super) async fn draft(db: &impl Reader, app: &App, actor: &Actor, ask: &Ask)
         Options::SanitizationVerification(options) => {
             sanitization::draft_verification(db, app, actor, ask, options).await?
         }
+        Options::CloseoutPack(_) => closeout::draft(db, actor, ask).await?,
     };
     if ask.options.kind() == JobKind::Sanitization {
         // What is decided on is the very hash, so it is known only now.
@@ -215,7 +219,7 @@ pub async fn blockers(
         JobKind::Sanitization => return sanitization::blockers_of_plans(db, scope, app, plans).await,
         JobKind::DataReturn => data_return::blockers(db, scope, app, &clients).await?,
         JobKind::SanitizationVerification => sanitization::verification_blockers(db, scope, app, &clients).await?,
-        JobKind::DiscoveryScan => clients.iter().map(|client| (*client, Vec::new())).collect(),
+        JobKind::DiscoveryScan | JobKind::CloseoutPack => clients.iter().map(|client| (*client, Vec::new())).collect(),
         _ => return Err(Error::internal(format!("{kind} has a plan and no planner"))),
     };
     let of_plan = |plan: &PlanGates| Some((plan.clone(), closed.get(&plan.client_id)?.clone()));

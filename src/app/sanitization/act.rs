@@ -11,7 +11,7 @@ use crate::{
         clearance::Clearance,
         event::{EventKind, NewEvent},
         holding::{Holding, HoldingState},
-        job::{Job, Target, TargetVerb},
+        job::{Job, JobError, Target, TargetVerb},
     },
     error::{Error, Result, Violation},
     ports::eraser::Batch,
@@ -82,6 +82,23 @@ fn is_planned(holding: &Holding, details: &TargetDetails) -> bool {
     })
 }
 
+/// The place was looked at, and nothing is left but what its store keeps: the line is RETAINED until then and its target
+/// has failed, in one deed.
+///
+/// # Errors
+/// `Internal` when something else is left, which no caller may claim; `Conflict` when the line is not being closed.
+pub async fn kept(deed: &mut Deed<'_>, job: &Job, target: &Target, erasure: &Erasure, error: JobError) -> Result<()> {
+    let until = erasure.kept_until().ok_or_else(|| Error::internal("a destruction that leaves what nobody keeps"))?;
+    let id = target.holding_id.ok_or_else(|| Error::internal("a destruction of no holding"))?;
+    let mut holding = store::holding::lock(deed.tx(), &deed.actor().scope, id, "holdingId").await?;
+    let why = format!("Locked by its store: {} {}.", erasure.tally.locked, erasure.method.things());
+    holding::kept(deed, &mut holding, why, until).await?;
+    let outcome = Some(serde_json::to_value(erasure).map_err(Error::internal)?);
+    let report = target::Report { outcome, error: Some(error), ..target::Report::default() };
+    target::change(deed, job.id, job.kind, target.id, TargetVerb::Fail, report).await?;
+    Ok(())
+}
+
 /// The place was looked at and is empty: the line is REMOVED and its target done, in one deed.
 ///
 /// # Errors
@@ -97,7 +114,8 @@ pub async fn destroyed(deed: &mut Deed<'_>, job: &Job, target: &Target, erasure:
     let allowed_by = grants.into_iter().map(|grant| Grant { id: grant.id, kind: grant.kind, at: grant.decided_at });
     let erasure = &Erasure { allowed_by: allowed_by.collect(), ..erasure.clone() };
     let tally = &erasure.tally;
-    let summary = format!("{}: {} files with {} bytes were destroyed.", holding.name, tally.destroyed, tally.bytes);
+    let (files, things) = (tally.destroyed, erasure.method.things());
+    let summary = format!("{}: {files} {things} with {} bytes were destroyed.", holding.name, tally.bytes);
     deed.record(
         about(EventKind::DataDestroyed, job, &holding, summary)
             .with("scanDigest", erasure.digest.as_str())

@@ -75,8 +75,6 @@ pub(super) async fn issue(
             "coverage": job.args["coverage"],
             "method": "Every place was looked at as a whole by each of the tools named with it, and nothing was there.",
         },
-        // Whether the outcome is good enough for the data is another question, which an authority answers.
-        "validation": Value::Null,
         "log": { "origin": log.origin, "size": log.size, "root": log.root.to_string() },
     });
     let (kind, engagement_id, job_id) = (CertificateKind::Sanitization, job.engagement_id, Some(job.id));
@@ -142,6 +140,6 @@ async fn exceptions(deed: &Deed<'_>, jobs: &HashMap<JobId, Job>, closed: &[&Hold
     }
     let lines = store::holding::load_many(deed.tx(), &deed.actor().scope, &ids).await?;
     let is_open = |line: &&Holding| line.state != HoldingState::Closed && closed.iter().all(|one| one.id != line.id);
-    let told = |line: &Holding| json!({ "id": line.id, "name": line.name, "state": line.state });
+    let told = |line: &Holding| json!({ "id": line.id, "name": line.name, "state": line.state, "retainedUntil": line.retained_until });
     Ok(lines.iter().filter(is_open).map(told).collect())
 }

@@ -3,11 +3,12 @@
 //! A scan freezes what is there ([`scan`](crate::app::scan)); the plan names its digest, and so does the plan's hash. The
 //! client confirms that hash, two people approve it, and the worker asks for all of it again in the deed that clears each
 //! batch ([`clear`]). A line that was destroyed is REMOVED; it is CLOSED, and certified, by another job of another
-//! person ([`verify`]).
+//! person ([`verify`]). Whether that is enough for the data an authority says, in a statement of its own ([`validation`]).
 
 mod act;
 mod certificate;
 mod plan;
+mod validation;
 mod verify;
 
 use serde::{Deserialize, Serialize};
@@ -22,8 +23,9 @@ use crate::{
     ids::{DecisionId, EngagementId, JobId},
 };
 
-pub use act::{begin, clear, destroyed};
+pub use act::{begin, clear, destroyed, kept};
 pub(in crate::app) use plan::{blockers_of_plans, decided_by_others, draft, undecided};
+pub(in crate::app) use validation::{had_no_part, may_be_asked, validated};
 pub use verify::{Seen, Verification, VerificationArgs, VerificationOptions, Witnessed, verified};
 pub(in crate::app) use verify::{blockers as verification_blockers, draft as draft_verification};
 
@@ -70,6 +72,9 @@ pub struct Erasure {
     pub tally: Tally,
     /// How many names were found there afterwards.
     pub left: u64,
+    /// Until when the store keeps the last of what it does not let go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_until: Option<Instant>,
     /// The first few items that are not gone, and the first few names found afterwards.
     pub first: Vec<String>,
     /// The program that did it, with its version.
@@ -99,6 +104,12 @@ impl Erasure {
     /// Whether everything that was planned is gone and nothing is left.
     pub const fn is_whole(&self) -> bool {
         self.tally.is_whole(self.planned) && self.left == 0
+    }
+
+    /// Until when the store keeps some of what was planned, when all else is gone.
+    pub const fn kept_until(&self) -> Option<Instant> {
+        let is_all_else_gone = self.tally.is_done(self.planned) && self.left == self.tally.locked;
+        if is_all_else_gone { self.locked_until } else { None }
     }
 }
 

@@ -20,10 +20,10 @@ use crate::{
         gate::{self, Blocker, Missing, Situation},
         holding::Holding,
         job::{Job, JobKind, Plan, PlannedTarget},
+        sanitization::SanitizationMethod,
     },
     error::{Error, Result, Violation},
     ids::{ClientId, HoldingId},
-    ports::storage::ObjectPath,
     store::{self, Reader},
 };
 
@@ -45,7 +45,7 @@ const GRANTED_FOR: TimeDelta = TimeDelta::days(30);
 ///
 /// # Errors
 /// `NotFound` on `engagementId` or `holdingIds`; `Violation` on `holdingIds` or `filter`, also for a line that was not
-/// scanned within a day or shares its place with one that stays; `Conflict` when the run is no offboarding under way.
+/// scanned within a day or shares its place with one that stays, and on `options.sanitization.method`; `Conflict` when the run is no offboarding under way.
 pub(in crate::app) async fn draft(
     db: &impl Reader,
     app: &App,
@@ -58,18 +58,36 @@ pub(in crate::app) async fn draft(
     is_offboarding(&engagement, "Data is destroyed")?;
     let lines = scan::destroyable(db, app, scope, &client, ask).await?;
     let spots: Vec<_> = lines.iter().map(|(_, spot)| spot.clone()).collect();
+    is_done_so(app, &lines, options.method)?;
     stays_nowhere(db, &spots).await?;
     let scanned = scanned(db, app, scope, lines).await?;
     Ok(Draft {
         client_id: client.id,
         step_id: step_of(db, scope, &engagement, STEP).await?,
-        warnings: scanned.iter().flat_map(|(holding, details)| warnings(holding, &details.found)).collect(),
+        warnings: scanned
+            .iter()
+            .flat_map(|(holding, details)| warnings(holding, &details.found, options.method))
+            .collect(),
         targets: scanned.into_iter().map(target).collect::<Result<_>>()?,
         blockers: blockers(db, scope, app, &engagement).await?,
         fingerprint: String::new(),
         args: serde_json::to_value(Args { engagement_id: engagement.id, method: options.method })
             .map_err(Error::internal)?,
     })
+}
+
+/// Refuses a method that is not that of every line's store.
+fn is_done_so(app: &App, lines: &[(Holding, Spot)], method: SanitizationMethod) -> Result<()> {
+    for (holding, spot) in lines {
+        let (erasable, _) = spot.find(&app.parts().shelves.erasable)?;
+        let own = erasable.eraser.method();
+        if own != method {
+            let message = format!("{} lies in {}, where {method} cannot be done.", holding.name, own.medium());
+            let remedy = format!("Give {own}, or name in `holdingIds` what {method} is for.");
+            return Err(Violation::new("options.sanitization.method", message).remedy(remedy).into());
+        }
+    }
+    Ok(())
 }
 
 /// Refuses places that hold, or lie in, that of a line which is not destroyed with them, whoever's it is.
@@ -83,7 +101,7 @@ pub(super) async fn stays_nowhere(db: &impl Reader, spots: &[Spot]) -> Result<()
     let others: Vec<_> = others.map(|(_, other)| (scan::place(other.path()).unwrap_or_default(), other)).collect();
     for spot in spots {
         let own = spot.place()?;
-        if others.iter().any(|(place, other)| other.store() == spot.store && meets(&own, place)) {
+        if others.iter().any(|(place, other)| other.store() == spot.store && own.meets(place)) {
             let message =
                 format!("`{}://{}` holds, or lies in, data that is not destroyed with it.", spot.store, spot.path);
             let remedy = "Plan both together, or have the other line returned, moved or retained elsewhere first.";
@@ -91,11 +109,6 @@ pub(super) async fn stays_nowhere(db: &impl Reader, spots: &[Spot]) -> Result<()
         }
     }
     Ok(())
-}
-
-/// Whether one of two places is, or lies below, the other.
-fn meets(one: &ObjectPath, other: &ObjectPath) -> bool {
-    one == other || one.below(other).is_some() || other.below(one).is_some()
 }
 
 /// The lines with what their newest scans found.
@@ -124,9 +137,12 @@ fn target((holding, details): (Holding, TargetDetails)) -> Result<PlannedTarget>
     Ok(PlannedTarget { holding_id: Some(holding.id), name: holding.name, details })
 }
 
-fn warnings(holding: &Holding, found: &Found) -> Vec<String> {
-    let mut warnings =
-        vec![format!("{}: {} files with {} bytes will be destroyed for good.", holding.name, found.files, found.bytes)];
+fn warnings(holding: &Holding, found: &Found, method: SanitizationMethod) -> Vec<String> {
+    let things = method.things();
+    let mut warnings = vec![format!(
+        "{}: {} {things} with {} bytes will be destroyed for good.",
+        holding.name, found.files, found.bytes
+    )];
     if found.several_names > 0 {
         warnings.push(format!(
             "{}: {} files have several names; their content goes with the last one, if all of them lie here.",
@@ -294,8 +310,8 @@ mod tests {
             ("acme/a", "acme/b", false),
         ] {
             let (one, other) = (scan::place(one).unwrap(), scan::place(other).unwrap());
-            assert_eq!(meets(&one, &other), expected, "{one} {other}");
-            assert_eq!(meets(&other, &one), expected, "{other} {one}");
+            assert_eq!(one.meets(&other), expected, "{one} {other}");
+            assert_eq!(other.meets(&one), expected, "{other} {one}");
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
         certificate::Certificate,
         event::EventKind,
         gate::{self, Blocker},
-        holding::{Holding, HoldingFilter, HoldingKind, HoldingState},
+        holding::{Holding, HoldingKind, HoldingState},
         job::{Job, JobError, JobKind, PlannedTarget, Target, TargetVerb},
         log::Checkpoint,
         sanitization::VerificationCoverage,
@@ -108,12 +108,8 @@ pub(in crate::app) async fn draft(
     let (engagement, client) = course(db, scope, ask).await?;
     is_offboarding(&engagement, "A destruction is verified")?;
     let wanted = Wanted {
-        among: HoldingFilter {
-            client_id: Some(client.id),
-            kinds: vec![HoldingKind::Data],
-            states: vec![HoldingState::Removed],
-            ..HoldingFilter::default()
-        },
+        kind: HoldingKind::Data,
+        states: &[HoldingState::Removed],
         is_fit: &|holding| data(holding).is_some_and(|data| data.disposition.is_destroyed()),
         is_not: "is not data that was destroyed and not verified yet",
         remedy: "Only DATA holdings count that are REMOVED by a SANITIZATION.",

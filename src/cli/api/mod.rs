@@ -134,6 +134,19 @@ impl Api {
         if response.status().is_success() { Ok(()) } else { Err(self.failure(response.status().to_string())) }
     }
 
+    /// The bytes of a file, from the address it was given.
+    ///
+    /// # Errors
+    /// [`Failure::Connection`] when they are not given.
+    pub async fn get(&self, url: &str) -> Result<Vec<u8>, Failure> {
+        let request = self.http.get(url).timeout(ANSWER_TIMEOUT);
+        let response = request.send().await.map_err(|error| self.broken(&error))?;
+        if !response.status().is_success() {
+            return Err(self.failure(response.status().to_string()));
+        }
+        Ok(response.bytes().await.map_err(|error| self.broken(&error))?.to_vec())
+    }
+
     fn request(&self, token: &str, document: &str, variables: &Value) -> reqwest::RequestBuilder {
         let body = json!({ "query": document, "variables": variables });
         self.http.post(self.endpoint.clone()).bearer_auth(token).json(&body)

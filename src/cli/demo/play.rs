@@ -4,7 +4,7 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use crate::{
-    cli::life::{Life, Listener, Opened, Walked, documents, text},
+    cli::life::{ClosedOut, Life, Listener, Opened, Walked, documents, text},
     domain::role::Role,
 };
 
@@ -42,6 +42,8 @@ pub struct Proof {
     pub destroyed: Value,
     /// What the client found in its package.
     pub opened: Opened,
+    /// The close-out pack.
+    pub pack: ClosedOut,
     /// The log: `logVerify` and `logCheckpoint`.
     pub log: Value,
 }
@@ -89,6 +91,7 @@ async fn stage(life: &Life<'_>) -> anyhow::Result<String> {
 /// # Errors
 /// The server refuses, does not answer, or the log does not hold.
 pub async fn prove(life: &Life<'_>, lived: Lived) -> anyhow::Result<Proof> {
+    let pack = life.close_out(&lived.runs[1]).await.context("the close-out pack")?;
     let (mut evidence, mut decisions, mut exceptions) = (0, 0, 0);
     let (mut receipt, mut destroyed) = (String::new(), Value::Null);
     for run in &lived.runs {
@@ -113,5 +116,5 @@ pub async fn prove(life: &Life<'_>, lived: Lived) -> anyhow::Result<Proof> {
     ensure!(log["logVerify"]["holds"] == true, "the log does not hold: {}", log["logVerify"]["finding"]["message"]);
     let opened = life.opened().cloned().context("no package was opened")?;
     let (stage, ledger) = (stage(life).await?, life.ledger().await?);
-    Ok(Proof { lived, stage, ledger, evidence, decisions, exceptions, receipt, destroyed, opened, log })
+    Ok(Proof { lived, stage, ledger, evidence, decisions, exceptions, receipt, destroyed, opened, pack, log })
 }

@@ -27,6 +27,7 @@ use crate::{
 mod beginning;
 pub mod cast;
 mod clear;
+mod close_out;
 mod decide;
 mod destroy_data;
 pub mod documents;
@@ -40,6 +41,7 @@ mod scene;
 mod walk;
 
 pub use cast::{Cast, Person};
+pub use close_out::ClosedOut;
 pub use package::Opened;
 pub use scene::{HandOver, Scene};
 pub use walk::Walked;

@@ -46,6 +46,8 @@ words! {
         ReceiptWaiver = "RECEIPT_WAIVER",
         /// May a job do exactly what its plan says?
         JobPlan = "JOB_PLAN",
+        /// Is what a certificate says of a destruction enough for the data?
+        Validation = "VALIDATION",
     }
 }
 
@@ -249,6 +251,7 @@ impl DecisionKind {
         let requirements = match self {
             Self::Exception | Self::ToolRetention | Self::Change | Self::Plan => vec![management()],
             Self::ProcessVersion => vec![one_of(&[Role::Director])],
+            Self::Validation => vec![one_of(&[Role::Compliance])],
             Self::DestructionConfirmation
             | Self::AccessApproval
             | Self::CoordinationWindow

@@ -42,12 +42,12 @@ pub(super) fn missing(gate: &Gate, key: Option<&str>, situation: &Situation) -> 
         Gate::FeesSettled => unsettled(own, situation),
         Gate::HoldingsActive { of } => holdings(situation, of, |line| line.state == HoldingState::Planned)
             .map(|holdings| Missing::ActiveHoldings { of: of.clone(), holdings }),
-        Gate::HoldingsSettled { of } => holdings(situation, of, |line| line.state.is_residual())
+        Gate::HoldingsSettled { of } => holdings(situation, of, HoldingLine::is_residual)
             .map(|holdings| Missing::SettledHoldings { of: of.clone(), holdings }),
         Gate::HoldingsClosed { of } => holdings(situation, of, |line| line.state != HoldingState::Closed)
             .map(|holdings| Missing::ClosedHoldings { of: of.clone(), holdings }),
         Gate::NoResiduals => {
-            let open: Vec<_> = situation.holdings.iter().filter(|line| line.state.is_residual()).collect();
+            let open: Vec<_> = situation.holdings.iter().filter(|line| line.is_residual()).collect();
             (!open.is_empty()).then(|| Missing::EmptyLedger { holdings: open.iter().map(|line| line.id).collect() })
         }
         Gate::OpenExceptionsClosed => open_exceptions(situation),
@@ -117,7 +117,7 @@ fn not_yet(which: Which, situation: &Situation) -> Option<Missing> {
 
 /// Whether data has to go back and has not gone, or may stay by clause or exception.
 fn has_returns(situation: &Situation) -> bool {
-    situation.holdings.iter().any(|line| line.is_to_be_returned() && line.state.is_residual())
+    situation.holdings.iter().any(|line| line.is_to_be_returned() && line.is_residual())
 }
 
 fn unreceipted(situation: &Situation) -> Option<Missing> {

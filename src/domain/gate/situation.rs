@@ -107,6 +107,15 @@ pub struct HoldingLine {
     pub traits: HoldingTraits,
     /// Whether the client acknowledged its return.
     pub has_receipt: bool,
+    /// Whether its store keeps it and nobody agreed to that.
+    pub is_kept: bool,
+}
+
+impl HoldingLine {
+    /// Whether it stands between its client and a conclusion.
+    pub const fn is_residual(&self) -> bool {
+        self.is_kept || self.state.is_residual()
+    }
 }
 
 /// The facts of one run at one moment.

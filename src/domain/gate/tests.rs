@@ -59,7 +59,7 @@ fn situation() -> Situation {
 }
 
 fn holding(traits: HoldingTraits, state: HoldingState) -> HoldingLine {
-    HoldingLine { id: Uuid::from_u128(77).into(), state, traits, has_receipt: false }
+    HoldingLine { id: Uuid::from_u128(77).into(), state, traits, has_receipt: false, is_kept: false }
 }
 
 const TO_RETURN: HoldingTraits = HoldingTraits::Data(Disposition::Return);
@@ -287,6 +287,8 @@ fn holdings_by_state() {
             "{state}"
         );
     }
+    let kept = HoldingLine { is_kept: true, ..holding(agent, HoldingState::Retained) };
+    assert_eq!(code(&Gate::NoResiduals, |s| s.holdings.push(kept)), Some("RESIDUALS"), "a lock is no clause");
     assert_eq!(code(&Gate::HoldingsClosed { of: of() }, |_| {}), None);
     let elsewhere = holding(HoldingTraits::Config(ConfigKind::BackupJob), HoldingState::Active);
     assert_eq!(code(&Gate::HoldingsClosed { of: of() }, |s| s.holdings.push(elsewhere)), None);

@@ -7,14 +7,15 @@
 //! ```text
 //! PLANNED → ACTIVE → CLOSING → REMOVED → CLOSED → RESURFACED → CLOSING
 //!              │       └→ ACTIVE (attempt failed) · WAITING (target offline) → CLOSING
-//!              ├→ RETAINED   contract clause + granted decision
+//!              ├→ RETAINED   contract clause + granted decision; or its store keeps it until a date
 //!              └→ EXCEPTED   approved exception
 //! ```
 //!
-//! Four ways out of what would otherwise be a dead end stand beside the picture: a line that was planned
+//! Five ways out of what would otherwise be a dead end stand beside the picture: a line that was planned
 //! and never opened may be excepted; a WAITING one whose target never comes back becomes ACTIVE again
 //! (the attempt failed), so that it can be excepted; a REMOVED one that the probe finds alive has
-//! RESURFACED before it was ever CLOSED; and an EXCEPTED one is ACTIVE again when its exception lapses.
+//! RESURFACED before it was ever CLOSED; one that its store keeps may be excepted, and until it is it counts as open; an EXCEPTED one is ACTIVE again when its exception lapses; and so is one whose
+//! store kept it, when the date has come.
 //!
 //! To add a kind, add a word, a variant of the details, its check and its traits.
 
@@ -93,6 +94,10 @@ words! {
         Verify = "verified",
         /// A clause and a decision let it stay.
         Retain = "retained",
+        /// Its store does not let go of it before a date.
+        Keep = "kept",
+        /// The date until which its store kept it has come.
+        Release = "released",
         /// An exception lets it stay.
         Except = "excepted",
         /// The exception that let it stay is over.
@@ -116,14 +121,16 @@ impl HoldingState {
             HoldingVerb::Remove => (&[Self::Closing], Self::Removed),
             HoldingVerb::Verify => (&[Self::Removed], Self::Closed),
             HoldingVerb::Retain => (&[Self::Active], Self::Retained),
-            HoldingVerb::Except => (&[Self::Planned, Self::Active], Self::Excepted),
+            HoldingVerb::Keep => (&[Self::Closing], Self::Retained),
+            HoldingVerb::Release => (&[Self::Retained], Self::Active),
+            HoldingVerb::Except => (&[Self::Planned, Self::Active, Self::Retained], Self::Excepted),
             HoldingVerb::Lapse => (&[Self::Excepted], Self::Active),
             HoldingVerb::Resurface => (&[Self::Removed, Self::Closed], Self::Resurfaced),
         };
         step_to("holding", self, verb, rule)
     }
 
-    /// Whether it stands between its client and a conclusion.
+    /// Whether it stands between its client and a conclusion, unless its store keeps it.
     pub const fn is_residual(self) -> bool {
         match self {
             Self::Closed | Self::Retained | Self::Excepted => false,
@@ -160,8 +167,10 @@ pub struct Holding {
     pub external_ref: Option<String>,
     /// What it is; its kind is the holding's kind.
     pub details: HoldingDetails,
-    /// The clause that lets it stay.
+    /// The clause that lets it stay, or what keeps it.
     pub retained_clause: Option<String>,
+    /// Until when its store keeps it.
+    pub retained_until: Option<DateTime<Utc>>,
     /// The decision that lets it stay.
     pub decision_id: Option<DecisionId>,
     /// The exception that lets it stay.
@@ -182,7 +191,17 @@ pub struct Holding {
     pub updated_at: DateTime<Utc>,
 }
 
+/// Whether its store keeps a line of this `state` `until` some day, and nobody agreed to that: a lock is no clause.
+pub const fn is_kept(state: HoldingState, until: Option<DateTime<Utc>>, is_decided: bool) -> bool {
+    matches!(state, HoldingState::Retained) && until.is_some() && !is_decided
+}
+
 impl Holding {
+    /// Whether it stands between its client and a conclusion.
+    pub const fn is_residual(&self) -> bool {
+        self.state.is_residual() || is_kept(self.state, self.retained_until, self.decision_id.is_some())
+    }
+
     /// What it is.
     pub fn kind(&self) -> HoldingKind {
         self.details.kind()
@@ -191,7 +210,7 @@ impl Holding {
 
 /// The lines of `holdings` that stand between their client and a conclusion.
 pub fn residuals<'a>(holdings: impl IntoIterator<Item = &'a Holding>) -> Vec<&'a Holding> {
-    holdings.into_iter().filter(|holding| holding.state.is_residual()).collect()
+    holdings.into_iter().filter(|holding| holding.is_residual()).collect()
 }
 
 #[cfg(test)]
@@ -203,7 +222,7 @@ mod tests {
     fn a_holding_goes_only_these_ways() {
         use HoldingState::{Active, Closed, Closing, Excepted, Planned, Removed, Resurfaced, Retained, Waiting};
         use HoldingVerb::{
-            Activate, BeginClosing, Except, FailClosing, Lapse, Remove, Resurface, Retain, Verify, Wait,
+            Activate, BeginClosing, Except, FailClosing, Keep, Lapse, Release, Remove, Resurface, Retain, Verify, Wait,
         };
         assert_table(
             HoldingState::ALL,
@@ -220,8 +239,11 @@ mod tests {
                 (Closing, Remove, Removed),
                 (Removed, Verify, Closed),
                 (Active, Retain, Retained),
+                (Closing, Keep, Retained),
+                (Retained, Release, Active),
                 (Planned, Except, Excepted),
                 (Active, Except, Excepted),
+                (Retained, Except, Excepted),
                 (Excepted, Lapse, Active),
                 (Removed, Resurface, Resurfaced),
                 (Closed, Resurface, Resurfaced),

@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, InputObject, Object, OneofObject};
 
 use crate::{
     app::{
-        self, data_return,
+        self, closeout, data_return,
         job::{Ask, Cancel, Options, Retry, Start},
         sanitization, scan,
     },
@@ -12,6 +12,7 @@ use crate::{
         agreement::DataFormat,
         holding::{DataKind, Disposition, HoldingKind, HoldingState},
         job::{JobKind, RetryScope, ReturnVerdict, TargetFilter},
+        pack::PackEvents,
         sanitization::{SanitizationMethod, ScanScope, VerificationCoverage},
         text::Name,
     },
@@ -82,6 +83,16 @@ pub enum JobOptionsInput {
     Sanitization(SanitizationOptionsInput),
     /// For the verification of a destruction.
     SanitizationVerification(SanitizationVerificationOptionsInput),
+    /// For a close-out pack.
+    CloseoutPack(CloseoutPackOptionsInput),
+}
+
+/// What goes into a close-out pack: certificates, decisions, exceptions, evidence by its hash, the ledger, and events of the
+/// log, each with its proof.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub struct CloseoutPackOptionsInput {
+    /// Which events.
+    events: PackEvents,
 }
 
 /// What is scanned. Nothing is touched.
@@ -150,6 +161,7 @@ impl JobOptionsInput {
             Self::SanitizationVerification(options) => {
                 Options::SanitizationVerification(sanitization::VerificationOptions { coverage: options.coverage })
             }
+            Self::CloseoutPack(options) => Options::CloseoutPack(closeout::Options { events: options.events }),
         })
     }
 }

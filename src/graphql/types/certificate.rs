@@ -7,7 +7,9 @@ use crate::{
     error::Error,
     graphql::{
         context::Caller,
+        loaders::{DecisionsAbout, listed},
         scalars::{DateTime, JsonObject},
+        types::decision::Decision,
     },
 };
 
@@ -42,6 +44,16 @@ impl Certificate {
     async fn statement(&self) -> async_graphql::Result<JsonObject> {
         let statement = serde_json::from_str(&self.0.statement).map_err(Error::internal)?;
         Ok(JsonObject(statement))
+    }
+
+    /// SHA-256, in hex, of the text that is signed: the `subjectHash` of a question about it.
+    async fn digest(&self) -> String {
+        self.0.digest()
+    }
+
+    /// What was asked about it: a certificate of a sanitization is validated by a VALIDATION.
+    async fn decisions(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Decision>> {
+        listed(ctx, DecisionsAbout(self.0.id.to_string())).await
     }
 
     /// The signature lines.

@@ -37,8 +37,10 @@ macro_rules! holdings {
                 state: HoldingState,
                 /// What the outside system calls it.
                 external_ref: Option<String>,
-                /// The clause that lets it stay.
+                /// The clause that lets it stay, or what keeps it.
                 retained_clause: Option<String>,
+                /// Until when its store keeps it. It is ACTIVE again from then on.
+                retained_until: Option<DateTime>,
                 /// When the outside system was last asked about it.
                 last_probed_at: Option<DateTime>,
                 /// When its removal was verified.
@@ -74,9 +76,10 @@ macro_rules! holdings {
                         state: inner.state,
                         external_ref: inner.external_ref.clone(),
                         retained_clause: inner.retained_clause.clone(),
+                        retained_until: inner.retained_until.map(DateTime),
                         last_probed_at: inner.last_probed_at.map(DateTime),
                         closed_at: inner.closed_at.map(DateTime),
-                        is_residual: inner.state.is_residual(),
+                        is_residual: inner.is_residual(),
                         revision: inner.revision,
                         $($field,)*
                         inner,
@@ -93,7 +96,8 @@ macro_rules! holdings {
             field(name = "name", ty = "&String", desc = "What people call it."),
             field(name = "state", ty = "&HoldingState", desc = "Where it stands."),
             field(name = "external_ref", ty = "&Option<String>", desc = "What the outside system calls it."),
-            field(name = "retained_clause", ty = "&Option<String>", desc = "The clause that lets it stay."),
+            field(name = "retained_clause", ty = "&Option<String>", desc = "The clause that lets it stay, or what keeps it."),
+            field(name = "retained_until", ty = "&Option<DateTime>", desc = "Until when its store keeps it."),
             field(name = "last_probed_at", ty = "&Option<DateTime>", desc = "When the outside system was last asked."),
             field(name = "closed_at", ty = "&Option<DateTime>", desc = "When its removal was verified."),
             field(name = "is_residual", ty = "&bool", desc = "Whether it stands between its client and a conclusion."),

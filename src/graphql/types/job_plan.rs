@@ -6,6 +6,7 @@ use crate::{
     app::{
         data_return::{Delivery, TargetDetails},
         job::{PlanGates, Planned},
+        sanitization,
     },
     auth::permission::Permission,
     domain::{
@@ -17,7 +18,7 @@ use crate::{
         context::Caller,
         loaders::{ClientKey, DecisionsAbout, GatesOfPlan, HoldingKey, listed, load, required},
         scalars::DateTime,
-        types::{blocker::Blocker, client::Client, decision::Decision, holding::Holding},
+        types::{blocker::Blocker, client::Client, decision::Decision, holding::Holding, target_outcome::ScannedData},
     },
 };
 
@@ -89,6 +90,12 @@ impl PlannedTarget {
         Some(PlannedDelivery { format, destination, recipient_fingerprints: recipients })
     }
 
+    /// What a scan found there, of which nothing else is destroyed; null when it is not to be destroyed.
+    async fn found(&self) -> Option<ScannedData> {
+        let details: sanitization::TargetDetails = serde_json::from_value(self.inner.details.clone()).ok()?;
+        Some(details.found.into())
+    }
+
     /// The line of the ledger it is.
     async fn holding(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Holding>> {
         match self.inner.holding_id {
@@ -137,8 +144,11 @@ impl JobPlan {
         &self.plan.warnings
     }
 
-    /// What stands in its way now.
+    /// What stands in its way now, as the provider's own people see it; nothing for others.
     async fn blocked_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Blocker>> {
+        if !ctx.actor()?.may(Permission::Holding) {
+            return Ok(Vec::new());
+        }
         let plan = &self.plan;
         let key = PlanGates { client_id: plan.client_id, engagement_id: plan.engagement_id, hash: plan.hash.clone() };
         let blockers = match &self.blockers {

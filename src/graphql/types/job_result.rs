@@ -1,15 +1,21 @@
 //! What a job achieved, one type for each kind.
 
-use async_graphql::{ID, SimpleObject, Union};
+use async_graphql::{ComplexObject, Context, ID, SimpleObject, Union};
 
 use crate::{
     app::{
+        closeout,
         data_return::{Omissions, Summary},
         sanitization,
     },
     domain::job::{Job, JobKind, ReturnVerdict},
     error::{Error, Inconsistent, Result},
-    graphql::scalars::Long,
+    graphql::{
+        loaders::{ArchiveKey, required},
+        scalars::Long,
+        types::file::File,
+    },
+    ids::FileId,
 };
 
 /// What a job achieved.
@@ -19,6 +25,47 @@ pub enum JobResult {
     DataReturn(DataReturnResult),
     /// Data was destroyed.
     Sanitization(SanitizationResult),
+    /// A close-out pack was made.
+    CloseoutPack(CloseoutPackResult),
+}
+
+/// An archive that proves how a client left. `gangway verify` checks it without a server.
+#[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
+pub struct CloseoutPackResult {
+    /// What people cite it by.
+    number: String,
+    /// SHA-256 of the archive, in hex.
+    digest: String,
+    /// Its size.
+    byte_count: Long,
+    /// Events of the log that it proves.
+    event_count: Long,
+    /// Certificates and receipts in it.
+    certificate_count: Long,
+    #[graphql(skip)]
+    file_id: FileId,
+}
+
+#[ComplexObject]
+impl CloseoutPackResult {
+    /// The archive. Whoever sees the job may have it, the client's own contacts too.
+    async fn file(&self, ctx: &Context<'_>) -> async_graphql::Result<File> {
+        required(ctx, ArchiveKey(self.file_id)).await
+    }
+}
+
+impl From<closeout::Summary> for CloseoutPackResult {
+    fn from(pack: closeout::Summary) -> Self {
+        Self {
+            number: pack.number,
+            digest: pack.sha256,
+            byte_count: pack.bytes.into(),
+            event_count: pack.events.into(),
+            certificate_count: pack.certificates.into(),
+            file_id: pack.file_id,
+        }
+    }
 }
 
 /// Data that is gone, of those targets that are done. What each came to says the target's own `outcome`.
@@ -90,6 +137,10 @@ impl JobResult {
             JobKind::Sanitization => {
                 let sums: sanitization::Summary = serde_json::from_value(result.clone()).map_err(misfit)?;
                 Some(Self::Sanitization(sums.into()))
+            }
+            JobKind::CloseoutPack => {
+                let pack: closeout::Summary = serde_json::from_value(result.clone()).map_err(misfit)?;
+                Some(Self::CloseoutPack(pack.into()))
             }
             _ => None,
         })

@@ -9,7 +9,7 @@ use crate::{
         scan::Found,
     },
     domain::{job::Target, sanitization::SanitizationMethod},
-    graphql::scalars::Long,
+    graphql::scalars::{DateTime, Long},
 };
 
 /// What came of one target of a job.
@@ -67,6 +67,10 @@ pub struct DestroyedData {
     changed_count: Long,
     /// What the store did not let go of.
     refused_count: Long,
+    /// What the store keeps until `lockedUntil`.
+    locked_count: Long,
+    /// When the store lets go of the last of these.
+    locked_until: Option<DateTime>,
     /// Names outside of the plan under which content of it lives on.
     named_elsewhere_count: Long,
     /// How many names were found at the place afterwards.
@@ -145,6 +149,8 @@ impl From<Erasure> for DestroyedData {
             absent_count: tally.absent.into(),
             changed_count: tally.changed.into(),
             refused_count: tally.refused.into(),
+            locked_count: tally.locked.into(),
+            locked_until: erasure.locked_until.map(DateTime),
             named_elsewhere_count: tally.named_elsewhere().into(),
             left_count: erasure.left.into(),
             digest: erasure.digest,

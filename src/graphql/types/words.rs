@@ -111,6 +111,7 @@ enums! {
     crate::domain::fact::FactState as "FactState",
     crate::domain::certificate::CertificateKind as "CertificateKind",
     crate::domain::job::JobKind as "JobKind",
+    crate::domain::pack::PackEvents as "PackEvents",
     crate::domain::sanitization::SanitizationMethod as "SanitizationMethod",
     crate::domain::sanitization::ScanScope as "ScanScope",
     crate::domain::sanitization::VerificationCoverage as "VerificationCoverage",

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    clock::Instant,
     domain::sanitization::{SanitizationMethod, Tally},
     ids::JobId,
     jobs::TaskContext,
@@ -22,6 +23,9 @@ pub(super) struct Mark {
     pub(super) done: u64,
     /// What became of those.
     pub(super) tally: Tally,
+    /// Until when the store keeps the last of what it does not let go.
+    #[serde(default)]
+    pub(super) locked_until: Option<Instant>,
     /// Whether the next batch was cleared, so that some of it may be gone.
     is_begun: bool,
 }

@@ -102,12 +102,22 @@ impl SanitizationTask {
             Err(outcome) => return Ok(Some(outcome)),
         };
         looked_at(erasable, &folder, &mut erasure).await?;
-        if !erasure.is_whole() {
+        // A lock whose time is over and that still holds is a refusal.
+        let kept_until = erasure.kept_until().filter(|until| *until > context.app().now());
+        if !erasure.is_whole() && kept_until.is_none() {
             fail(context, target, &erasure).await?;
             return Ok(None);
         }
         let mut deed = context.begin(&actor).await?;
-        sanitization::destroyed(&mut deed, context.job(), target, &erasure).await?;
+        match kept_until {
+            Some(until) => {
+                // Whoever orders it again has all of it gone through again.
+                context.journal(&deed, &Mark::default()).await?;
+                let error = locked(&target.name, erasure.tally.locked, until);
+                sanitization::kept(&mut deed, context.job(), target, &erasure, error).await?;
+            }
+            None => sanitization::destroyed(&mut deed, context.job(), target, &erasure).await?,
+        }
         deed.commit().await?;
         context.recount().await?;
         Ok(None)
@@ -152,6 +162,7 @@ impl SanitizationTask {
                 // Only what a run that was stopped in this very batch may have destroyed is gone as it should be.
                 let fate = if erased.fate == Fate::Absent && !is_again { Fate::Changed } else { erased.fate };
                 mark.tally.count(fate, item.size, item.names);
+                mark.locked_until = mark.locked_until.max(erased.until);
                 note(&mut first, &item.path, fate);
             }
             mark.end(items.len() as u64);
@@ -170,6 +181,7 @@ impl SanitizationTask {
             planned: details.found.items,
             tally: mark.tally,
             left: 0,
+            locked_until: mark.locked_until,
             first,
             tool: TOOL.to_owned(),
             limits: details.found.limits.clone(),
@@ -204,7 +216,7 @@ fn announce(context: &TaskContext, targets: &[Target]) -> Result<()> {
 
 /// Keeps the first few items that are not gone, with the reason.
 fn note(first: &mut Vec<String>, path: &ObjectPath, fate: Fate) {
-    if first.len() < SIGHT_MAX && matches!(fate, Fate::Changed | Fate::Refused) {
+    if first.len() < SIGHT_MAX && matches!(fate, Fate::Changed | Fate::Refused | Fate::Locked) {
         first.push(format!("{fate} {}", path.to_text()));
     }
 }
@@ -221,7 +233,7 @@ async fn looked_at(erasable: &Erasable, folder: &ObjectPath, erasure: &mut Erasu
 
 async fn fail(context: &TaskContext, target: &Target, erasure: &Erasure) -> Result<()> {
     let tally = &erasure.tally;
-    let code = if tally.refused > 0 {
+    let code = if tally.refused + tally.locked > 0 {
         "STORE_REFUSED"
     } else if tally.named_elsewhere() > 0 {
         "NAMED_ELSEWHERE"
@@ -261,6 +273,18 @@ fn not_gone(what: &str, code: &str) -> JobError {
         message: format!("{what} {message}"),
         is_retryable: false,
         remedy: Some(remedy.to_owned()),
+    }
+}
+
+fn locked(name: &str, count: u64, until: Instant) -> JobError {
+    JobError {
+        code: "LOCKED_BY_STORE".to_owned(),
+        message: format!(
+            "{count} versions of {name} are locked by the store until {}; all else of it is gone.",
+            until.date_naive()
+        ),
+        is_retryable: false,
+        remedy: Some("The line is open again from then on: scan it and plan its destruction then.".to_owned()),
     }
 }
 

@@ -6,7 +6,7 @@ use super::Task;
 use crate::{
     domain::job::JobKind,
     jobs::{
-        data_return::ReturnTask, discovery_scan::ScanTask, sanitization::SanitizationTask,
+        closeout_pack::PackTask, data_return::ReturnTask, discovery_scan::ScanTask, sanitization::SanitizationTask,
         sanitization_verification::VerificationTask,
     },
     ports::shelves::Shelves,
@@ -25,6 +25,7 @@ impl Registry {
             .with(ScanTask::new(shelves.clone()))
             .with(SanitizationTask::new(shelves.clone()))
             .with(VerificationTask::new(shelves.clone()))
+            .with(PackTask::new(shelves.own.clone()))
     }
 
     /// Adds a task; a second one of the same kind takes the place of the first.

@@ -98,6 +98,11 @@ impl ObjectPath {
         self.0.strip_prefix(folder.0.as_slice())?.strip_prefix(b"/")
     }
 
+    /// Whether one of the two is, or lies below, the other.
+    pub fn meets(&self, other: &Self) -> bool {
+        self == other || self.below(other).is_some() || other.below(self).is_some()
+    }
+
     /// The last component.
     pub fn file_name(&self) -> &[u8] {
         self.0.rsplit(|byte| *byte == b'/').next().unwrap_or_default()

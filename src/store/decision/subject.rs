@@ -1,16 +1,17 @@
 //! What a decision can be about: the rows behind printed ids, whatever noun they name.
 
 use sea_orm::{ConnectionTrait, EntityTrait, PrimaryKeyTrait};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
     auth::ClientScope,
     error::Result,
-    ids::{ClientId, EngagementId, EvidenceId, HoldingId, JobPlanId, ParseIdError, StepId, prefix_of},
+    ids::{CertificateId, ClientId, EngagementId, EvidenceId, HoldingId, JobPlanId, ParseIdError, StepId, prefix_of},
     store,
 };
 
-use entity::{client, engagement, evidence, holding, job_plan, step};
+use entity::{certificate, client, engagement, evidence, holding, job_plan, step};
 
 /// Where something stands that a decision is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl Subject {
     }
 }
 
-/// Where `printed` stands, if it names an engagement, step, piece of evidence, holding, job plan or client that
+/// Where `printed` stands, if it names an engagement, step, piece of evidence, holding, job plan, certificate or client that
 /// `scope` allows.
 ///
 /// # Errors
@@ -64,6 +65,14 @@ pub(crate) async fn subject(db: &impl ConnectionTrait, scope: &ClientScope, prin
             let id = printed.parse().map(JobPlanId::uuid);
             let row = row::<job_plan::Entity>(db, scope, job_plan::Column::ClientId, id).await?;
             row.map(|row| Subject { hash: Some(row.plan_hash), ..Subject::new(row.client_id, row.engagement_id) })
+        }
+        Some(CertificateId::PREFIX) => {
+            let id = printed.parse().map(CertificateId::uuid);
+            let row = row::<certificate::Entity>(db, scope, certificate::Column::ClientId, id).await?;
+            row.map(|row| {
+                let hash = Some(hex::encode(Sha256::digest(&row.statement)));
+                Subject { hash, ..Subject::new(row.client_id, row.engagement_id) }
+            })
         }
         _ => None,
     })

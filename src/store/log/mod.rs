@@ -24,7 +24,7 @@ pub(crate) use append::append;
 pub(crate) use checkpoint::{checkpoint, last_checkpoint};
 pub(crate) use head::size;
 pub(crate) use list::{actors_of_jobs, count, find, list, load_many, read};
-pub(crate) use prove::{consistency_proof, inclusion_proof, root_at};
+pub(crate) use prove::{consistency_proof, inclusion_paths, inclusion_proof, root_at};
 pub(crate) use seal::{has_unsealed, seal};
 pub(crate) use verify::verify;
 

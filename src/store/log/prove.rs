@@ -1,6 +1,8 @@
 //! Proofs over the stored tree. Each is checked before it is given away, so a bent row gives an error and
 //! never a proof that fails at the caller's.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use super::{EVENT, head, stored, subtree::Hashes};
@@ -59,6 +61,31 @@ pub(crate) async fn inclusion_proof(db: &impl ConnectionTrait, position: u64, si
     let root = root_at(db, size).await?;
     proof.verify(leaf, root).map_err(|error| bent(error, size))?;
     Ok(Included { proof, leaf, root })
+}
+
+/// The paths that prove that the events at `positions` are among the first `size` events, in as many statements as for one.
+///
+/// # Errors
+/// `Internal` when one comes later; `Inconsistent` as for [`inclusion_proof`].
+pub(crate) async fn inclusion_paths(
+    db: &impl ConnectionTrait,
+    positions: &[u64],
+    size: u64,
+) -> Result<Vec<Vec<NodeHash>>> {
+    let plans = positions.iter().map(|position| Plan::inclusion(*position, size));
+    let plans: Vec<_> = plans.collect::<Result<_, _>>().map_err(Error::internal)?;
+    // Ways up to one root have most of their subtrees in common.
+    let nodes: BTreeSet<_> = plans.iter().flat_map(Plan::nodes).map(|node| (node.level, node.index)).collect();
+    let nodes = nodes.into_iter().map(|(level, index)| Node { level, index });
+    let hashes = Hashes::fetch(db, nodes.chain(positions.iter().map(|position| Node::leaf(*position)))).await?;
+    let root = root_at(db, size).await?;
+    let proven = |(plan, position): (&Plan, &u64)| {
+        let path = plan.fill(|node| hashes.get(node))?;
+        let proof = InclusionProof { index: *position, size, path };
+        proof.verify(hashes.get(Node::leaf(*position))?, root).map_err(|error| bent(error, size))?;
+        Ok(proof.path)
+    };
+    plans.iter().zip(positions).map(proven).collect()
 }
 
 /// Proves that the first `old` events are the beginning of the first `new` events.

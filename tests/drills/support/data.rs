@@ -20,10 +20,9 @@ use gangway::{
     ids::{ActorId, ClientId, EngagementId, HoldingId, JobId},
 };
 use sea_orm::{EntityTrait, IntoActiveModel};
-use serde_json::json;
 use uuid::Uuid;
 
-use super::{package, stack::Stack};
+use super::{ledger::Line, package, stack::Stack};
 
 /// Enough for several parts of 64 MiB, and so for several checkpoints.
 pub(crate) const FILES: u64 = 5;
@@ -53,7 +52,8 @@ impl Data {
         package::fill(&home.path().join("source/files"), files, bytes);
         stack.plan.data = Some(home.path().to_owned());
         let (client, holding, identity) = (Uuid::now_v7(), Uuid::now_v7(), Identity::generate());
-        enter(stack, client, holding).await;
+        let line = Line { client, holding, location: "data://files", disposition: "RETURN", final_service_on: None };
+        line.enter(stack).await;
         confirm(stack, client, &identity.to_public().to_string()).await;
         Self { home, identity, client: client.into(), holding: holding.into(), files }
     }
@@ -130,47 +130,6 @@ pub(crate) type Written = (PathBuf, SystemTime);
 fn written(path: PathBuf) -> Written {
     let at = fs::metadata(&path).unwrap().modified().unwrap();
     (path, at)
-}
-
-async fn enter(stack: &Stack, client: Uuid, holding: Uuid) {
-    let (db, now) = (stack.app.db().write(), stack.app.now());
-    let row = entity::client::Model {
-        id: client,
-        slug: "acme".to_owned(),
-        name: "Acme".to_owned(),
-        name_search: "acme".to_owned(),
-        stage: "OFFBOARDING".to_owned(),
-        time_zone: "UTC".to_owned(),
-        service_start_on: None,
-        service_started_at: None,
-        final_service_on: None,
-        revision: 1,
-        created_at: now,
-        updated_at: now,
-    };
-    entity::client::Entity::insert(row.into_active_model()).exec_without_returning(db).await.unwrap();
-    let details = json!({ "kind": "DATA", "data_kind": "FILES", "location": "data://files", "disposition": "RETURN",
-        "key_escrow": "NOT_ENCRYPTED" });
-    let row = entity::holding::Model {
-        id: holding,
-        client_id: client,
-        kind: "DATA".to_owned(),
-        state: "ACTIVE".to_owned(),
-        name: "Files".to_owned(),
-        external_ref: None,
-        details,
-        retained_clause: None,
-        decision_id: None,
-        exception_id: None,
-        last_probed_at: None,
-        acknowledged_at: None,
-        closed_at: None,
-        revision: 1,
-        created_by: "system".to_owned(),
-        created_at: now,
-        updated_at: now,
-    };
-    entity::holding::Entity::insert(row.into_active_model()).exec_without_returning(db).await.unwrap();
 }
 
 async fn confirm(stack: &Stack, client: Uuid, recipient: &str) {

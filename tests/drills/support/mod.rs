@@ -4,6 +4,7 @@
 pub(crate) mod data;
 pub(crate) mod database;
 pub(crate) mod lab;
+pub(crate) mod ledger;
 pub(crate) mod package;
 pub(crate) mod process;
 pub(crate) mod service;

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use gangway::{
     adapters::{
         local_files::{Find, LocalFiles, Mounts},
+        s3::{AddressStyle, S3, S3Config, Versions},
         witness::Listing,
     },
     app::job,
@@ -53,6 +54,8 @@ pub(crate) struct Plan {
     pub(crate) log: PathBuf,
     /// The folder with clients' data, for drills that return it.
     pub(crate) data: Option<PathBuf>,
+    /// The address of the store whose bucket `data` is what those drills call `bucket`.
+    pub(crate) bucket: Option<String>,
     /// A job to order instead of working, and to die before anybody is told of it.
     pub(crate) order: Option<Args>,
 }
@@ -95,7 +98,7 @@ pub(crate) async fn be_a_worker() {
     let _background = queue.start(&app);
     let mut registry = Registry::default().with(Lab { log: plan.log.clone() });
     if let Some(data) = &plan.data {
-        registry = Registry::of(&shelves(data)).with(Lab { log: plan.log.clone() });
+        registry = Registry::of(&shelves(data, plan.bucket.as_deref())).with(Lab { log: plan.log.clone() });
     }
     let worker = Worker::start(&queue, &app, registry);
     let stop = CancellationToken::new();
@@ -130,7 +133,7 @@ async fn order_and_die(plan: &Plan, args: &Args) {
 }
 
 /// Where clients' data lies below `data`, and where it goes.
-fn shelves(data: &Path) -> Shelves {
+fn shelves(data: &Path, bucket: Option<&str>) -> Shelves {
     let folder = ObjectPath::ROOT;
     let source = Shelf { store: Arc::new(LocalFiles::open(&data.join("source"), Mounts::Stay).unwrap()) as _, folder };
     let place = |name: &str| {
@@ -141,8 +144,26 @@ fn shelves(data: &Path) -> Shelves {
         sources: BTreeMap::from([("data".to_owned(), source)]),
         destinations: BTreeMap::from([("returns".to_owned(), place("returns"))]),
         own: place("own"),
-        erasable: BTreeMap::from([("data".to_owned(), erasable(&data.join("source")))]),
+        erasable: [("data".to_owned(), erasable(&data.join("source")))]
+            .into_iter()
+            .chain(bucket.map(emptied))
+            .collect(),
     }
+}
+
+fn emptied(endpoint: &str) -> (String, Erasable) {
+    let bucket = S3::new(&S3Config {
+        endpoint: endpoint.parse().unwrap(),
+        region: "us-east-1".into(),
+        bucket: "data".into(),
+        style: AddressStyle::Path,
+        access_key: "test".to_owned().into(),
+        secret_key: "secret".to_owned().into(),
+        session_token: None,
+    });
+    let bucket = bucket.unwrap();
+    let witnesses: Vec<Arc<dyn Witness>> = vec![Arc::new(Versions::of(bucket.clone()))];
+    ("bucket".to_owned(), Erasable { eraser: Arc::new(bucket), folder: ObjectPath::ROOT, witnesses })
 }
 
 fn erasable(root: &Path) -> Erasable {

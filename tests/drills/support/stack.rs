@@ -102,6 +102,7 @@ impl Stack {
             grace_ms: 20_000,
             log: home.path().join("runs.log"),
             data: None,
+            bucket: None,
             order: None,
         };
         let queue = Queue::open(plan.settings()).unwrap();

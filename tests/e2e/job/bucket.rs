@@ -14,16 +14,17 @@ use crate::{
     support::{on_both_stacks, run::of_client},
 };
 
-/// The places of a process whose settings name the bucket `data` of `moto` as the store `bucket`, below `gw/`.
-async fn configured(moto: &Moto, home: &TempDir) -> Shelves {
-    let uses = ["source", "destination"];
-    let store =
-        json!([{ "name": "bucket", "endpoint": moto.endpoint, "bucket": "data", "prefix": "gw/", "uses": uses }]);
-    let (store, data) = (store.to_string(), home.path().join("process").display().to_string());
+/// The places of a process whose settings name the bucket `data` at `endpoint` as the store `bucket`, below `gw/`, for these
+/// uses; what lies there may be erased when `erasable` is its name.
+pub(super) async fn configured(endpoint: &str, uses: &[&str], erasable: &str) -> Shelves {
+    let home = tempfile::tempdir().unwrap();
+    let store = json!([{ "name": "bucket", "endpoint": endpoint, "bucket": "data", "prefix": "gw/", "uses": uses }]);
+    let (store, data) = (store.to_string(), home.path().display().to_string());
     let environment = Environment::from([
         ("GANGWAY_S3_STORES", store.as_str()),
         ("GANGWAY_S3_BUCKET_ACCESS_KEY_ID", "test"),
         ("GANGWAY_S3_BUCKET_SECRET_ACCESS_KEY", "secret"),
+        ("GANGWAY_ERASABLE", erasable),
     ]);
     let config = Config::read(&Flags::from([("GANGWAY_DATA", data)]), &environment).unwrap();
     startup::assemble(config).await.unwrap().app.parts().shelves.clone()
@@ -77,7 +78,7 @@ on_both_stacks! {
             bucket.put(&key.into(), "not theirs".into()).await.unwrap();
         }
         let mut site = Site::of(test).await;
-        let places = configured(&moto, &site.home).await;
+        let places = configured(moto.endpoint.as_str(), &["source", "destination"], "").await;
         site.change_shelves(|shelves| {
             shelves.sources.extend(places.sources);
             shelves.destinations.extend(places.destinations);

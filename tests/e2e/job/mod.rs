@@ -4,15 +4,20 @@ mod accepted;
 mod bucket;
 mod clearing;
 mod destroyed;
+mod emptied;
+mod ending;
 mod faults;
 mod full;
+mod guarded;
 mod live;
 mod meddled;
+mod packed;
 mod plan;
 mod returned;
 mod room;
 mod steer;
 mod stopped;
+mod validated;
 
 use std::{
     collections::BTreeMap,
@@ -107,8 +112,14 @@ impl Site {
 
     /// A site whose one line of the ledger is data that lies at `location` and is to end so.
     async fn with(test: TestApp, location: &str, disposition: &str) -> Self {
+        Self::placed(test, |_| {}, location, disposition).await
+    }
+
+    /// The same in places that `change` makes.
+    async fn placed(test: TestApp, change: impl FnOnce(&mut Shelves), location: &str, disposition: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let shelves = shelves(&home);
+        let mut shelves = shelves(&home);
+        change(&mut shelves);
         let test = test.with(|parts| parts.shelves = shelves);
         let stop = CancellationToken::new();
         keep_log(&test, &stop);

@@ -28,7 +28,10 @@ use super::{
     survey,
 };
 use crate::{
-    domain::{clearance::Clearance, sanitization::Fate},
+    domain::{
+        clearance::Clearance,
+        sanitization::{Fate, SanitizationMethod},
+    },
     ports::{
         eraser::{Batch, Erased, Eraser, Ground, Item, Leave, STANDSTILL, Survey},
         storage::{EntryKind, Fault, FaultKind, ObjectPath, Result},
@@ -51,6 +54,10 @@ static ZEROS: [u8; BLOCK] = [0; BLOCK];
 
 #[async_trait]
 impl Eraser for LocalFiles {
+    fn method(&self) -> SanitizationMethod {
+        SanitizationMethod::OverwriteZero
+    }
+
     async fn root(&self) -> Result<String> {
         let root = self.root.clone();
         off_the_runtime("measure", move || survey::identity(&root)).await
@@ -110,12 +117,12 @@ impl<'a> Pulse<'a> {
 /// A fault of an item is its fate; one of the whole store stops everything.
 fn judged(erased: Result<Fate>) -> Result<Erased> {
     match erased {
-        Ok(fate) => Ok(Erased { fate, fault: None }),
+        Ok(fate) => Ok(Erased::of(fate)),
         // Somebody else was faster.
-        Err(fault) if fault.kind == FaultKind::NotFound => Ok(Erased { fate: Fate::Absent, fault: None }),
-        Err(fault) if fault.kind == FaultKind::Conflict => Ok(Erased { fate: Fate::Changed, fault: Some(fault) }),
+        Err(fault) if fault.kind == FaultKind::NotFound => Ok(Erased::of(Fate::Absent)),
+        Err(fault) if fault.kind == FaultKind::Conflict => Ok(Erased::not(Fate::Changed, fault)),
         Err(fault) if fault.concerns_the_store() => Err(fault),
-        Err(fault) => Ok(Erased { fate: Fate::Refused, fault: Some(fault) }),
+        Err(fault) => Ok(Erased::not(Fate::Refused, fault)),
     }
 }
 

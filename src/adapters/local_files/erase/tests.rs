@@ -399,3 +399,12 @@ proptest! {
         })?;
     }
 }
+
+#[test]
+fn whoever_stood_still_for_long_stops() {
+    let leave = Leave::default();
+    let mut pulse = Pulse::of(&leave);
+    assert!(pulse.beat(&"a".into()).is_ok());
+    pulse.last = Instant::now().checked_sub(STANDSTILL * 2).unwrap();
+    assert_eq!(pulse.beat(&"a".into()).unwrap_err().kind, FaultKind::Transient);
+}

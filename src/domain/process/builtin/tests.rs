@@ -48,7 +48,7 @@ impl Walk {
         };
         for &traits in holdings {
             let id = walk.id().into();
-            let line = HoldingLine { id, state: HoldingState::Active, traits, has_receipt: false };
+            let line = HoldingLine { id, state: HoldingState::Active, traits, has_receipt: false, is_kept: false };
             walk.situation.holdings.push(line);
         }
         walk
@@ -311,7 +311,13 @@ fn a_line_that_turns_up_late_keeps_an_offboarding_open() {
     walk.walk();
     let id = walk.id().into();
     let traits = HoldingTraits::Credential { kind: CredentialKind::Vpn, is_last_mile: false };
-    walk.situation.holdings.push(HoldingLine { id, state: HoldingState::Active, traits, has_receipt: false });
+    walk.situation.holdings.push(HoldingLine {
+        id,
+        state: HoldingState::Active,
+        traits,
+        has_receipt: false,
+        is_kept: false,
+    });
     let blockers = walk.ask(Deed::Conclude);
     assert_eq!(blockers, [Blocker::hard(Missing::EmptyLedger { holdings: vec![id] })]);
 }
