@@ -58,7 +58,8 @@ pub(in crate::app) async fn issue(deed: &mut Deed<'_>, issue: Issue) -> Result<C
             .client(certificate.client_id)
             .job(certificate.job_id)
             .with("number", certificate.number.as_str())
-            .with("kind", certificate.kind.as_str()),
+            .with("kind", certificate.kind.as_str())
+            .with("sha256", certificate.digest()),
     );
     Ok(certificate)
 }

@@ -3,11 +3,14 @@
 //! Whoever makes a pack and whoever checks one have this module in common: what the signed statement says, and what one
 //! line of the client's log has to prove.
 //!
-//! Invariants: every file of the archive stands in the statement with its SHA-256, and nothing else is in it; the
-//! statement is signed, and names the checkpoint of the log that every line is proven against; no line is of another client.
+//! Invariants: every file of the archive stands in the statement with its SHA-256, and no byte else is in it; the
+//! statement is signed, and names the checkpoint of the log that every line is proven against; no line is of another client;
+//! the log tells of each certificate by its SHA-256. That no line was left out is the word of whoever signed.
 //!
 //! # Source
 //! RFC 9162 for the proofs; C2SP signed-note and tlog-checkpoint for what is signed.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -143,8 +146,8 @@ pub enum EventDoubt {
 #[derive(Clone, Debug, Default)]
 pub struct EventReader {
     last: Option<u64>,
-    /// Numbers of the certificates whose issue the lines tell of.
-    pub certificates: Vec<String>,
+    /// The certificates whose issue the lines tell of: the SHA-256 of each statement, by number.
+    pub certificates: BTreeMap<String, String>,
 }
 
 impl EventReader {
@@ -166,7 +169,8 @@ impl EventReader {
             return Err(EventDoubt::OtherClient);
         }
         if leaf["kind"] == "certificate.issued" {
-            self.certificates.extend(leaf["payload"]["number"].as_str().map(str::to_owned));
+            let told = |field: &str| leaf["payload"][field].as_str().map(str::to_owned);
+            self.certificates.extend(told("number").zip(told("sha256")));
         }
         Ok(())
     }
@@ -193,13 +197,13 @@ mod tests {
     fn a_line_proves_what_it_says_in_its_place_and_for_its_client() {
         let client = ClientId::from(Uuid::from_u128(7));
         let ours = format!(
-            "{{\"client_id\":\"{client}\",\"kind\":\"certificate.issued\",\"payload\":{{\"number\":\"SC-1\"}}}}"
+            "{{\"client_id\":\"{client}\",\"kind\":\"certificate.issued\",\"payload\":{{\"number\":\"SC-1\",\"sha256\":\"12\"}}}}"
         );
         let theirs = "{\"client_id\":\"cli_other\",\"kind\":\"x\"}";
         let log = log([&ours, theirs]);
         let mut reader = EventReader::default();
         assert_eq!(reader.read(&event(0, &ours, theirs), &log, client), Ok(()));
-        assert_eq!(reader.certificates, ["SC-1"]);
+        assert_eq!(reader.certificates, BTreeMap::from([("SC-1".to_owned(), "12".to_owned())]));
         assert_eq!(reader.read(&event(0, &ours, theirs), &log, client), Err(EventDoubt::Order));
         assert_eq!(reader.read(&event(1, theirs, &ours), &log, client), Err(EventDoubt::OtherClient));
         let mut reader = EventReader::default();

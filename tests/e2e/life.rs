@@ -53,7 +53,7 @@ async fn lives(environment: Environment) {
     let opened = &proof.opened;
     assert_eq!((opened.files, opened.bytes), (made.files, made.bytes), "the client found what it gave us");
     assert!(!proof.receipt.is_empty(), "a receipt was issued");
-    let pack = &proof.pack;
+    let pack = &proof.lived.pack;
     assert!(pack.file.is_file() && pack.told.contains("left;") && pack.told.contains("2 certificates"), "{pack:?}");
     let item = &proof.destroyed["statement"]["items"][0];
     assert_eq!(

@@ -14,7 +14,10 @@ use crate::{
     },
     error::{Error, Result},
     ids::{HoldingId, StepId},
-    store::{self, room::CLIENT_MAX},
+    store::{
+        self,
+        room::{CLIENT_MAX, LIST_MAX},
+    },
 };
 
 /// A file of the pack.
@@ -81,9 +84,17 @@ fn step(step: &Step) -> Value {
         "finishedAt": step.finished_at, "finishedBy": step.finished_by.map(|by| by.to_string()) })
 }
 
+/// Refuses a list that may have been cut: no pack leaves something out in silence.
+fn whole<T>(list: Vec<T>, what: &str) -> Result<Vec<T>> {
+    if list.len() < LIST_MAX as usize {
+        return Ok(list);
+    }
+    Err(Error::state(format!("This run has {LIST_MAX} {what} or more, which no pack holds yet.")))
+}
+
 async fn decisions(app: &App, run: &Engagement) -> Result<Vec<Value>> {
     let (db, scope) = (app.db().read(), ClientScope::system());
-    let found = store::decision::of_engagements(db, &scope, &[run.id]).await?;
+    let found = whole(store::decision::of_engagements(db, &scope, &[run.id]).await?, "decisions")?;
     let ids: Vec<_> = found.iter().map(|decision| decision.id).collect();
     let answers = store::decision::answers(db, &scope, &ids).await?;
     let told = found.iter().map(|decision| {
@@ -104,6 +115,7 @@ async fn decisions(app: &App, run: &Engagement) -> Result<Vec<Value>> {
 
 async fn exceptions(app: &App, run: &Engagement) -> Result<Vec<Value>> {
     let found = store::exception::of_engagements(app.db().read(), &ClientScope::system(), &[run.id]).await?;
+    let found = whole(found, "exceptions")?;
     let told = found.iter().map(|exception| {
         json!({ "id": exception.id, "type": exception.r#type, "state": exception.state_at(app.now()),
             "stepId": exception.step_id, "holdingId": exception.holding_id, "situation": exception.situation,

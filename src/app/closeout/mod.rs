@@ -15,13 +15,13 @@ use crate::{
         file,
         job::{Ask, Draft, course},
     },
-    auth::{Actor, ClientScope, permission::Permission},
+    auth::{Actor, ClientScope},
     domain::{
         certificate::CertificateKind,
         client::Client,
         engagement::{Engagement, EngagementKind, EngagementState},
         event::{EventCursor, EventFilter},
-        file::{Digest, File},
+        file::Digest,
         job::Job,
         log::{Checkpoint, leaf},
         pack::{PackEvents, PackStatement, ProvenEvent},
@@ -33,8 +33,6 @@ use crate::{
 
 pub use documents::{Document, documents};
 
-/// Where packs lie, below our own folder.
-pub const FOLDER: &str = "packs/";
 /// Events that are read and proven at a time.
 const EVENTS: u32 = 500;
 
@@ -115,17 +113,6 @@ pub(in crate::app) async fn draft(db: &impl Reader, actor: &Actor, ask: &Ask) ->
         fingerprint: String::new(),
         args: serde_json::to_value(Args { engagement_id: engagement.id }).map_err(Error::internal)?,
     })
-}
-
-/// Those of `ids` that are packs of a client that the caller may see: whoever sees the job may have what it made.
-///
-/// # Errors
-/// `Forbidden`, and those of the database.
-pub async fn archives(app: &App, actor: &Actor, ids: &[FileId]) -> Result<Vec<File>> {
-    actor.require(Permission::Job)?;
-    let files = store::file::load_many(app.db().read(), &actor.scope, ids).await?;
-    let is_pack = |file: &File| file.arrival.as_ref().is_some_and(|arrival| arrival.storage_key.starts_with(FOLDER));
-    Ok(files.into_iter().filter(is_pack).collect())
 }
 
 /// The run that `job` closes out, with its client.

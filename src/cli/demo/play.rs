@@ -19,6 +19,8 @@ pub struct Lived {
     pub offboarding: Walked,
     /// The runs' ids.
     pub runs: [String; 2],
+    /// The close-out pack.
+    pub pack: ClosedOut,
 }
 
 /// What can be shown for it.
@@ -42,8 +44,6 @@ pub struct Proof {
     pub destroyed: Value,
     /// What the client found in its package.
     pub opened: Opened,
-    /// The close-out pack.
-    pub pack: ClosedOut,
     /// The log: `logVerify` and `logCheckpoint`.
     pub log: Value,
 }
@@ -72,7 +72,8 @@ pub async fn live(life: &Life<'_>, listener: &dyn Listener) -> anyhow::Result<Li
     let now = text(&concluded["client"]["stage"]);
     listener.line("offboarding", &format!("{}; the client is {now}", summary(offboarding)));
     let runs = [&run, &left].map(|run| text(&run["id"]));
-    Ok(Lived { too_early, onboarding, offboarding, runs })
+    let pack = life.close_out(&runs[1]).await.context("the close-out pack")?;
+    Ok(Lived { too_early, onboarding, offboarding, runs, pack })
 }
 
 fn summary(walked: Walked) -> String {
@@ -91,7 +92,6 @@ async fn stage(life: &Life<'_>) -> anyhow::Result<String> {
 /// # Errors
 /// The server refuses, does not answer, or the log does not hold.
 pub async fn prove(life: &Life<'_>, lived: Lived) -> anyhow::Result<Proof> {
-    let pack = life.close_out(&lived.runs[1]).await.context("the close-out pack")?;
     let (mut evidence, mut decisions, mut exceptions) = (0, 0, 0);
     let (mut receipt, mut destroyed) = (String::new(), Value::Null);
     for run in &lived.runs {
@@ -116,5 +116,5 @@ pub async fn prove(life: &Life<'_>, lived: Lived) -> anyhow::Result<Proof> {
     ensure!(log["logVerify"]["holds"] == true, "the log does not hold: {}", log["logVerify"]["finding"]["message"]);
     let opened = life.opened().cloned().context("no package was opened")?;
     let (stage, ledger) = (stage(life).await?, life.ledger().await?);
-    Ok(Proof { lived, stage, ledger, evidence, decisions, exceptions, receipt, destroyed, opened, pack, log })
+    Ok(Proof { lived, stage, ledger, evidence, decisions, exceptions, receipt, destroyed, opened, log })
 }

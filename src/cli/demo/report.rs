@@ -39,7 +39,7 @@ pub(super) fn proof(screen: &Screen, folders: &Folders, proof: &Proof, took: Dur
         ),
     );
     screen.line("destroyed", &destroyed(&proof.destroyed));
-    screen.line("pack", &proof.pack.told);
+    screen.line("pack", &proof.lived.pack.told);
     screen.line("log", &log(&proof.log));
     screen.line("client", &format!("{}, after {:.1} seconds", proof.stage, took.as_secs_f32()));
     screen.heading("See for yourself");
@@ -54,7 +54,7 @@ pub(super) fn proof(screen: &Screen, folders: &Folders, proof: &Proof, took: Dur
         ),
     );
     let program = std::env::current_exe().unwrap_or_else(|_unknown| "gangway".into());
-    let pack = &proof.pack;
+    let pack = &proof.lived.pack;
     screen.line("verify", &format!("{} verify '{}' --key '{}'", program.display(), pack.file.display(), pack.key));
     screen.line("remove", &format!("rm -r {}", folders.root().display()));
 }

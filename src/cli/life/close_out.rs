@@ -1,11 +1,11 @@
-//! The close-out pack: made when the client has left, fetched, and checked as somebody would who has nothing but the key.
+//! The close-out pack: made when the client has left, fetched, and checked with nothing but the key.
 
 use std::path::PathBuf;
 
 use anyhow::Context;
 use serde_json::json;
 
-use super::{Life, text};
+use super::{Life, documents, text};
 use crate::{
     cli::verify::{self, Verify},
     domain::role::Role,
@@ -32,6 +32,8 @@ impl Life<'_> {
         let options = json!({ "closeoutPack": { "events": "ALL" } });
         let plan = self.plan_job(who, engagement, "CLOSEOUT_PACK", options).await?;
         let job = self.do_job(who, &plan, "The client has left.").await?;
+        // The client is told of it, and gets it from those who may fetch it.
+        let job = self.ask(who, documents::JOB, json!({ "id": job["id"] })).await?["job"].take();
         let pack = &job["result"]["file"];
         let hand_over = self.scene.hand_over.as_ref().context("there is no place for a pack")?;
         let file = hand_over.folder.join(text(&pack["name"]));

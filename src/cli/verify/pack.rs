@@ -1,51 +1,55 @@
 //! Checking a close-out pack, with nothing but public keys.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
-    io::{BufRead, BufReader, Read, Seek, SeekFrom},
+    io::{BufRead, BufReader, Read},
 };
 
 use anyhow::{Context, anyhow, ensure};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
 use crate::domain::{
-    log::{Checkpoint, note, note::VerifierKey},
+    log::{
+        Checkpoint,
+        note::{self, MAX_NOTE_BYTES, VerifierKey},
+    },
     pack::{CERTIFICATES, CHECKPOINT, EVENTS, EventReader, NOTE, PackFile, PackLog, PackStatement, ProvenEvent, TYPE},
 };
 
 /// Bytes of the record that ends an archive without a comment.
-const END: usize = 22;
-/// Longer notes are refused unread.
-const NOTE_MAX: u64 = 1 << 20;
+const END: u64 = 22;
+/// Bytes that a file takes in an archive beside its content and twice its name.
+const HEADERS: u64 = 30 + 46;
 /// Longer lines are no events.
 const LINE_MAX: u64 = 1 << 22;
 
 /// Checks everything in the pack; gives what it comes to.
-pub(super) fn check(mut file: File, keys: &[VerifierKey]) -> anyhow::Result<String> {
-    let entries = entries(&mut file).context("it is no archive")?;
+pub(super) fn check(file: File, keys: &[VerifierKey]) -> anyhow::Result<String> {
+    let length = file.metadata()?.len();
     let mut pack = ZipArchive::new(file).context("it is no archive")?;
-    ensure!(pack.len() == entries, "the archive has a file twice");
     let statement = signed(&mut pack, keys)?;
     names(&pack, &statement)?;
+    let note = pack.by_name(NOTE)?.size();
+    let sizes = statement.files.iter().map(|file| (file.path.as_str(), file.bytes)).chain([(NOTE, note)]);
+    let whole: u64 = sizes.map(|(name, bytes)| HEADERS + 2 * name.len() as u64 + bytes).sum();
+    ensure!(length == END + whole, "there are bytes in it that nobody signed for");
     for file in &statement.files {
         digest(&mut pack, file)?;
     }
     let log = Checkpoint::open(&text(&mut pack, CHECKPOINT)?, keys).with_context(|| CHECKPOINT.to_owned())?;
     ensure!(PackLog::from(&log) == statement.log, "{CHECKPOINT}: it is not the one that {NOTE} names");
     let (count, told) = events(&mut pack, &statement, &log)?;
-    let certificates = certificates(&mut pack, &statement, keys)?;
-    if let Some(unheard) = certificates.difference(&told).next() {
-        return Err(anyhow!("{CERTIFICATES}{unheard}.note: the log tells of no such certificate"));
-    }
+    let certificates = certificates(&mut pack, &statement, &told, keys)?;
     Ok(format!(
         "{}: {} left; {} events proven against a log of {}, {} certificates, {} files.\nMade at {} for run {}, which was {}.",
         statement.number,
         statement.client.name,
         count,
         log.size,
-        certificates.len(),
+        certificates,
         statement.files.len(),
         statement.issued_at,
         statement.engagement.id,
@@ -53,20 +57,11 @@ pub(super) fn check(mut file: File, keys: &[VerifierKey]) -> anyhow::Result<Stri
     ))
 }
 
-/// How many files the archive says that it has: of two with one name a reader shows the last alone.
-fn entries(file: &mut File) -> anyhow::Result<usize> {
-    let mut end = [0; END];
-    file.seek(SeekFrom::End(-i64::try_from(END)?))?;
-    file.read_exact(&mut end)?;
-    ensure!(end.starts_with(b"PK\x05\x06"), "something stands behind its end");
-    file.rewind()?;
-    Ok(usize::from(u16::from_le_bytes([end[10], end[11]])))
-}
-
 fn text(pack: &mut ZipArchive<File>, name: &str) -> anyhow::Result<String> {
     let mut text = String::new();
     let file = pack.by_name(name).with_context(|| format!("{name}: it is not there"))?;
-    file.take(NOTE_MAX).read_to_string(&mut text).with_context(|| format!("{name}: it is no text"))?;
+    ensure!(file.size() <= MAX_NOTE_BYTES as u64, "{name}: it is too long for a note");
+    file.take(MAX_NOTE_BYTES as u64).read_to_string(&mut text).with_context(|| format!("{name}: it is no text"))?;
     Ok(text)
 }
 
@@ -121,32 +116,43 @@ fn events(
     pack: &mut ZipArchive<File>,
     statement: &PackStatement,
     log: &Checkpoint,
-) -> anyhow::Result<(u64, BTreeSet<String>)> {
+) -> anyhow::Result<(u64, BTreeMap<String, String>)> {
     let mut lines = BufReader::new(pack.by_name(EVENTS)?);
     let (mut reader, mut count) = (EventReader::default(), 0);
     loop {
         let mut line = Vec::new();
         if (&mut lines).take(LINE_MAX).read_until(b'\n', &mut line)? == 0 {
-            return Ok((count, reader.certificates.into_iter().collect()));
+            return Ok((count, reader.certificates));
         }
         count += 1;
+        ensure!(line.ends_with(b"\n"), "{EVENTS} line {count}: it is cut");
         let event: ProvenEvent =
             serde_json::from_slice(&line).with_context(|| format!("{EVENTS} line {count}: it is no event"))?;
         reader.read(&event, log, statement.client.id).with_context(|| format!("{EVENTS} line {count}"))?;
     }
 }
 
-/// Every certificate is signed; gives their numbers.
+/// Every certificate is signed, the client's, and the one that the log tells of; gives their number.
 fn certificates(
     pack: &mut ZipArchive<File>,
     statement: &PackStatement,
+    told: &BTreeMap<String, String>,
     keys: &[VerifierKey],
-) -> anyhow::Result<BTreeSet<String>> {
-    let mut numbers = BTreeSet::new();
-    for file in &statement.files {
-        let Some(name) = file.path.strip_prefix(CERTIFICATES) else { continue };
-        note::open(&text(pack, &file.path)?, keys).with_context(|| file.path.clone())?;
-        numbers.insert(name.trim_end_matches(".note").to_owned());
+) -> anyhow::Result<usize> {
+    let mut count = 0;
+    for PackFile { path, .. } in &statement.files {
+        let Some(name) = path.strip_prefix(CERTIFICATES) else { continue };
+        let note = text(pack, path)?;
+        let signed = note::open(&note, keys).with_context(|| path.clone())?;
+        let text = signed.strip_suffix('\n').unwrap_or(signed);
+        let number = name.strip_suffix(".note").unwrap_or(name);
+        let digest = hex::encode(Sha256::digest(text));
+        ensure!(told.get(number) == Some(&digest), "{path}: the log tells of no such certificate");
+        let certificate: Value = serde_json::from_str(text).with_context(|| path.clone())?;
+        let client = statement.client.id.to_string();
+        let is_theirs = certificate["clientId"] == client && certificate["number"] == number;
+        ensure!(is_theirs, "{path}: it is another certificate");
+        count += 1;
     }
-    Ok(numbers)
+    Ok(count)
 }

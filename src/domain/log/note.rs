@@ -23,9 +23,10 @@ const ED25519_TYPE: u8 = 1;
 const KEY_ID_LEN: usize = 4;
 const SIGNATURE_LEN: usize = 64;
 const SIGNATURE_START: &str = "\u{2014} ";
-/// A note with more signatures or more text is refused unread. Ours have one and some 100 bytes.
+/// A note with more signatures is refused unread. Ours have one.
 const MAX_SIGNATURES: usize = 100;
-const MAX_NOTE_BYTES: usize = 1 << 20;
+/// No note is longer: the certificate of a whole ledger of lines has some megabytes.
+pub const MAX_NOTE_BYTES: usize = 16 << 20;
 
 /// Why a text is no note, or a note that says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -171,7 +172,8 @@ impl Signer {
     /// `Malformed` when `text` cannot stand in a note: it ends with a line end and has no other control
     /// characters.
     pub fn sign(&self, text: &str) -> Result<String, NoteError> {
-        if !is_note_text(text) {
+        // What nobody would open is not signed.
+        if !is_note_text(text) || text.len() > MAX_NOTE_BYTES / 2 {
             return Err(NoteError::Malformed);
         }
         let signature = self.pair.try_sign(text.as_bytes()).ok().ok_or(NoteError::Key)?;

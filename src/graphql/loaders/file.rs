@@ -27,18 +27,3 @@ impl Loader<FileKey> for Batch {
         Ok(found.into_iter().map(|file| (FileKey(file.id), file.into())).collect())
     }
 }
-
-/// Asks for the archive of a close-out pack, for whoever sees the job that made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ArchiveKey(pub FileId);
-
-impl Loader<ArchiveKey> for Batch {
-    type Value = File;
-    type Error = Shared;
-
-    async fn load(&self, keys: &[ArchiveKey]) -> Result<HashMap<ArchiveKey, File>, Shared> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = app::closeout::archives(&self.app, &self.actor, &ids).await.map_err(Arc::new)?;
-        Ok(found.into_iter().map(|file| (ArchiveKey(file.id), file.into())).collect())
-    }
-}

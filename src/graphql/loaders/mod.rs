@@ -47,7 +47,7 @@ pub use event::EventKey;
 pub use evidence::{EvidenceKey, EvidenceOf, EvidenceOfHolding};
 pub use exception::{ExceptionKey, ExceptionsOf};
 pub use fact::{FactCountOf, FactKey, FactsOf};
-pub use file::{ArchiveKey, FileKey};
+pub use file::FileKey;
 pub use holding::{HoldingCountOf, HoldingKey, HoldingsOf};
 pub use job::{GatesOfPlan, JobCountOf, JobKey, JobsOf, JobsOfStep, PlanKey, TargetCountsOf, TargetKey, TargetsOf};
 pub use pipeline::{PipelineCount, StageCounts};

@@ -3,7 +3,10 @@
 use async_graphql::{Context, ID, Object};
 
 use crate::{
-    domain::certificate::{self, CertificateKind},
+    domain::{
+        certificate::{self, CertificateKind},
+        log::note::VerifierKey,
+    },
     error::Error,
     graphql::{
         context::Caller,
@@ -74,7 +77,9 @@ impl Certificate {
     /// What checks the note offline, once it is saved under the certificate's number.
     async fn verify_command(&self, ctx: &Context<'_>) -> String {
         let keys = ctx.app().parts().log_keys.verifiers();
-        let key = keys.iter().find(|key| key.id() == self.0.key_id).map(ToString::to_string).unwrap_or_default();
-        format!("gangway verify {}.note --key '{key}'", self.0.number)
+        // A pack holds what was signed before it, perhaps by a key before this one.
+        let counts = |key: &&VerifierKey| self.0.kind == CertificateKind::CloseoutPack || key.id() == self.0.key_id;
+        let keys: Vec<_> = keys.iter().filter(counts).map(|key| format!("--key '{key}'")).collect();
+        format!("gangway verify {}.note {}", self.0.number, keys.join(" "))
     }
 }

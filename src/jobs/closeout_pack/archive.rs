@@ -29,8 +29,8 @@ impl Archive {
     /// Begins the file `path`; what is written goes there until the next one begins.
     pub(super) fn begin(&mut self, path: &str) -> Result<()> {
         self.end();
-        // Text of which much repeats, and may be more than 4 GiB of it; no time of day, so that the same is the same.
-        let how = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(true);
+        // As it is and without the time of day, so that who checks it can account for each byte of the archive.
+        let how = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
         self.zip.start_file(path, how).map_err(Error::internal)?;
         let file = PackFile { path: path.to_owned(), sha256: String::new(), bytes: 0 };
         self.open = Some((file, Sha256::new()));

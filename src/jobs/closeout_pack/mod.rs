@@ -1,9 +1,10 @@
 //! Making a close-out pack.
 //!
-//! Numbered steps: (1) the log is sealed and signed; (2) everything is written into an archive on this machine, event by event
-//! with its proof; (3) the archive is sent to where our own files lie, under a name that the job alone makes, so a run that
-//! comes after one that was stopped replaces what that one left; (4) one deed makes it a file of the client, certifies it
-//! and notes the job's result. A run that finds the note has nothing left to do.
+//! Numbered steps: (1) the documents are read, and then the log is sealed and signed, so that it tells of every certificate
+//! among them; (2) everything is written into an archive on this machine, event by event with its proof; (3) the archive is
+//! sent to where our own files lie, under a name that this run alone makes: one that was stopped and comes back replaces
+//! nothing; (4) one deed makes it a file of the client, certifies it and notes the job's result. A run that finds the note has
+//! nothing left to do. (5) What other runs left is taken away.
 
 mod archive;
 
@@ -25,13 +26,12 @@ use crate::{
         event::EventCursor,
         file::Digest,
         job::{JobKind, Outcome},
-        log::SignedCheckpoint,
         pack::{CHECKPOINT, EVENTS, NOTE, PackClient, PackLog, PackRun, PackStatement, TYPE},
     },
     error::{Error, Result},
     ports::{
         shelves::Shelf,
-        storage::{ObjectPath, ObjectStore},
+        storage::{self, ObjectPath, ObjectStore},
     },
 };
 
@@ -95,13 +95,14 @@ impl Task for PackTask {
         if let Some(summary) = context.checkpoint::<Summary>() {
             return done(&summary);
         }
-        let log = log::sign_now(context.app()).await?;
         let made = tokio::select! {
-            made = make(context, &log) => made?,
+            made = make(context) => made?,
             outcome = context.signals().stopping() => return Ok(outcome),
         };
         let job = context.job();
-        let key = format!("{}{}/{}.zip", closeout::FOLDER, made.statement.client.id, job.id);
+        let folder = format!("packs/{}/{}", made.statement.client.id, job.id);
+        let name = format!("{}.zip", context.lease().fence);
+        let key = format!("{folder}/{name}");
         let (sha256, bytes) = self.send(made.file, &key).await?;
         let (events, certificates) = (made.events, made.certificates);
         let archive = closeout::Archive { sha256, bytes, storage_key: key, events, certificates };
@@ -110,6 +111,10 @@ impl Task for PackTask {
         let summary = closeout::handed_over(&mut deed, job, &made.statement, archive).await?;
         context.journal(&deed, &summary).await?;
         deed.commit().await?;
+        let is_other = move |other: &[u8]| other != name.as_bytes();
+        if let Err(fault) = storage::clear(self.own.store.as_ref(), &self.own.folder.join(&folder), is_other).await {
+            tracing::warn!(error = fault.to_string(), "what other runs left stays for now");
+        }
         done(&summary)
     }
 }
@@ -119,10 +124,11 @@ fn done(summary: &Summary) -> Result<Outcome> {
 }
 
 /// Writes everything into an archive, the signed statement last.
-async fn make(context: &TaskContext, log: &SignedCheckpoint) -> Result<Made> {
+async fn make(context: &TaskContext) -> Result<Made> {
     let (app, job) = (context.app(), context.job());
     let (run, client) = closeout::subject(app, job).await?;
     let documents = closeout::documents(app, &run).await?;
+    let log = log::sign_now(app).await?;
     let certificates = documents.iter().filter(|document| document.is_certificate()).count() as u64;
     let checkpoint = log.note.clone();
     let mut archive = blocking(move || {

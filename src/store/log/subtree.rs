@@ -4,7 +4,10 @@
 //! hashed from at most 128 of the next smaller stored ones. The proof for one event among millions needs
 //! some 40 subtrees: two statements, and below a thousand rows of 32 bytes.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+};
 
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
@@ -26,32 +29,50 @@ fn parts(node: Node) -> impl Iterator<Item = Node> {
     node.at_level(level).map(move |index| Node { level, index })
 }
 
+/// Ranges that one statement asks for.
+const RANGES: usize = 64;
+
+/// The same numbers in as few ranges as possible: the ways up from many leaves of one subtree are all of it.
+fn merged(mut ranges: Vec<Range<i64>>) -> Vec<Range<i64>> {
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut merged: Vec<Range<i64>> = Vec::new();
+    for range in ranges {
+        match merged.last_mut().filter(|last| range.start <= last.end) {
+            Some(last) => last.end = last.end.max(range.end),
+            None => merged.push(range),
+        }
+    }
+    merged
+}
+
+fn within(column: impl ColumnTrait, ranges: &[Range<i64>]) -> Condition {
+    let is_in = |range: &Range<i64>| Condition::all().add(column.gte(range.start)).add(column.lt(range.end));
+    ranges.iter().map(is_in).fold(Condition::any(), Condition::add)
+}
+
 impl Hashes {
     /// Everything that the hashes of `nodes` need.
     ///
     /// # Errors
     /// Those of the database.
     pub(super) async fn fetch(db: &impl ConnectionTrait, nodes: impl Iterator<Item = Node>) -> Result<Self> {
-        let (mut leaves, mut subtrees) = (Condition::any(), Condition::any());
+        let mut wanted: BTreeMap<u8, Vec<Range<i64>>> = BTreeMap::new();
         for node in nodes {
             let level = node.level - node.level % STORED_LEVELS;
             let range = node.at_level(level);
-            let (start, end) = (stored(range.start), stored(range.end));
-            if level == 0 {
-                let column = event::Column::Position;
-                leaves = leaves.add(Condition::all().add(column.gte(start)).add(column.lt(end)));
-            } else {
-                let (column, number) = (log_subtree::Column::Level, log_subtree::Column::Number);
-                let is_level = column.eq(i32::from(level));
-                subtrees = subtrees.add(Condition::all().add(is_level).add(number.gte(start)).add(number.lt(end)));
-            }
+            wanted.entry(level).or_default().push(stored(range.start)..stored(range.end));
         }
         let mut found = HashMap::new();
-        if !leaves.is_empty() {
-            fetch_leaves(db, leaves, &mut found).await?;
-        }
-        if !subtrees.is_empty() {
-            fetch_subtrees(db, subtrees, &mut found).await?;
+        for (level, ranges) in wanted {
+            for ranges in merged(ranges).chunks(RANGES) {
+                if level == 0 {
+                    fetch_leaves(db, within(event::Column::Position, ranges), &mut found).await?;
+                } else {
+                    let is_level = log_subtree::Column::Level.eq(i32::from(level));
+                    let condition = Condition::all().add(is_level).add(within(log_subtree::Column::Number, ranges));
+                    fetch_subtrees(db, condition, &mut found).await?;
+                }
+            }
         }
         Ok(Self(found))
     }
@@ -120,4 +141,15 @@ pub(super) async fn frontier_at(db: &impl ConnectionTrait, size: u64) -> Result<
     let hashes = Hashes::fetch(db, nodes.iter().copied()).await?;
     let subtrees = nodes.into_iter().map(|node| hashes.get(node)).collect::<Result<_>>()?;
     Frontier::from_subtrees(size, subtrees).map_err(crate::error::Error::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_side_by_side_is_one_range() {
+        assert_eq!(merged(vec![4..8, 0..2, 2..3, 3..4, 10..12, 11..12]), [0..8, 10..12]);
+        assert!(merged(Vec::new()).is_empty());
+    }
 }

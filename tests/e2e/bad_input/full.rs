@@ -241,6 +241,7 @@ fn ledger(world: &World) -> Inputs {
         ("DISCOVERY_SCAN", json!({ "discoveryScan": { "scope": "DATA" } })),
         ("SANITIZATION", json!({ "sanitization": { "method": "OVERWRITE_ZERO" } })),
         ("SANITIZATION_VERIFICATION", json!({ "sanitizationVerification": { "coverage": "FULL" } })),
+        ("CLOSEOUT_PACK", json!({ "closeoutPack": { "events": "ALL" } })),
     ];
     inputs.extend(others.map(|(kind, options)| {
         ("jobPlan", json!({ "kind": kind, "engagementId": mine("engagement"), "options": options }))

@@ -102,6 +102,12 @@ fn wrong(good: &[u8]) -> Vec<(String, Vec<u8>)> {
     more.push(("certificates/SC-1.note".to_owned(), b"all is well".to_vec()));
     all.push(("a certificate was added".to_owned(), packed(&more)));
     all.push(("nothing is in it".to_owned(), packed(&Vec::new())));
+    for (what, bytes) in [
+        ("something stands behind it", [good, b"more"].concat()),
+        ("something stands before it", [b"PK", good].concat()),
+    ] {
+        all.push((what.to_owned(), bytes));
+    }
     all.push(("it is cut".to_owned(), good[..good.len() / 2].to_vec()));
     all.push(("its end is cut".to_owned(), good[..good.len() - 1].to_vec()));
     all.push(("another key signed it".to_owned(), packed(&signed(files.clone(), 8, |_| {}))));
@@ -145,6 +151,20 @@ fn wrong(good: &[u8]) -> Vec<(String, Vec<u8>)> {
     let name = forged.iter().position(|(path, _)| path.starts_with("certificates/")).unwrap();
     forged[name].1 = signer(8).sign("{}\n").unwrap().into_bytes();
     insider("a certificate is signed by another key", with_key(forged));
+    let mut renamed = files.clone();
+    "certificates/SC-0.note".clone_into(&mut renamed[name].0);
+    insider("a certificate has another's name", with_key(renamed));
+    let mut other = files.clone();
+    let note = String::from_utf8(other[name].1.clone()).unwrap();
+    let text = note.split("\n\n").next().unwrap().replace("\"SANITIZED\"", "\"NOT_SANITIZED\"");
+    other[name].1 = signer(7).sign(&format!("{text}\n")).unwrap().into_bytes();
+    insider("a certificate says something else than it did", with_key(other));
+    let beyond = |events: &mut Vec<ProvenEvent>| {
+        let mut again = events[0].clone();
+        again.position += 1 << again.path.len();
+        events.push(again);
+    };
+    insider("an event has a place that the log does not have", with_key(told(&files, beyond)));
     let mut late = files;
     let note = "gangway.test/log\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
     *content(&mut late, "checkpoint.note") = signer(7).sign(note).unwrap().into_bytes();
@@ -195,7 +215,7 @@ impl Ending {
 
     async fn packed(&self, job: &Value) -> Value {
         self.site.until(&job["id"], "SUCCEEDED").await;
-        self.site.test.ask(&self.contact, PACK, json!({ "id": job["id"] })).await["job"].take()
+        self.site.test.ask(&self.site.manager, PACK, json!({ "id": job["id"] })).await["job"].take()
     }
 }
 
@@ -217,6 +237,8 @@ on_both_stacks! {
         assert_eq!((&file["sha256"], &file["byteCount"]), (&result["digest"], &result["byteCount"]));
         assert_eq!(file["name"], format!("closeout-acme-{}.zip", result["number"].as_str().unwrap()));
         assert!(file["downloadUrl"].is_string() && file["mediaType"] == "application/zip");
+        let seen = ending.site.test.ask(&ending.contact, PACK, json!({ "id": job["id"] })).await["job"].take();
+        assert_eq!((&seen["result"]["number"], &seen["result"]["file"]), (&result["number"], &Value::Null));
 
         let lying = ending.site.lying("own/packs");
         let pack = std::fs::read(ending.site.home.path().join("own/packs").join(&lying[0])).unwrap();
