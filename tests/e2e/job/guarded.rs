@@ -70,6 +70,25 @@ async fn what_may_be_erased_has_its_place_for_itself_or_nothing_starts() {
     }
 }
 
+/// A plan that everybody agreed to, while nobody is at work.
+async fn agreed(ending: &Ending) -> Value {
+    let working = ending.site.work();
+    ending.scan("SUCCEEDED").await;
+    working.end().await;
+    let plan = ending.plan().await;
+    ending.agree(&plan).await;
+    plan
+}
+
+/// Whoever takes the job up now finds that it is not what was agreed to any more, and touches nothing.
+async fn assert_left_alone(ending: &Ending, job: &Value) {
+    let working = ending.site.work();
+    let failed = ending.ended(job, "FAILED").await;
+    working.end().await;
+    assert_eq!(failed["targets"]["nodes"][0]["error"]["code"], "LINE_CHANGED", "{failed}");
+    assert_eq!((ending.site.lying("data/acme").len(), ending.line().await.as_str()), (3, "ACTIVE"));
+}
+
 on_both_stacks! {
     async fn a_line_of_another_client_in_the_same_place_is_in_the_way_until_it_is_gone(test) {
         let ending = Ending::of(test).await;
@@ -96,50 +115,26 @@ on_both_stacks! {
 
     async fn a_line_that_came_while_the_job_waited_stops_it(test) {
         let ending = Ending::of(test).await;
-        let working = ending.site.work();
-        ending.scan("SUCCEEDED").await;
-        working.end().await;
-        let plan = ending.plan().await;
-        ending.agree(&plan).await;
+        let plan = agreed(&ending).await;
         let job = done(ending.start(&plan).await)["job"].take();
         ending.site.register("Contracts", "data://acme/old/mail", "RETURN").await;
-        let working = ending.site.work();
-        let failed = ending.ended(&job, "FAILED").await;
-        working.end().await;
-        assert_eq!(failed["targets"]["nodes"][0]["error"]["code"], "LINE_CHANGED", "{failed}");
-        assert_eq!((ending.site.lying("data/acme").len(), ending.line().await.as_str()), (3, "ACTIVE"));
+        assert_left_alone(&ending, &job).await;
     }
 
     async fn a_scan_that_grew_old_while_the_job_waited_is_not_gone_by(test) {
         let ending = Ending::of(test).await;
-        let working = ending.site.work();
-        ending.scan("SUCCEEDED").await;
-        working.end().await;
-        let plan = ending.plan().await;
-        ending.agree(&plan).await;
+        let plan = agreed(&ending).await;
         let job = done(ending.start(&plan).await)["job"].take();
         ending.site.test.pass(25 * 3_600);
-        let working = ending.site.work();
-        let failed = ending.ended(&job, "FAILED").await;
-        working.end().await;
-        assert_eq!(failed["targets"]["nodes"][0]["error"]["code"], "LINE_CHANGED", "{failed}");
-        assert_eq!((ending.site.lying("data/acme").len(), ending.line().await.as_str()), (3, "ACTIVE"));
+        assert_left_alone(&ending, &job).await;
     }
 
     async fn another_store_in_the_place_of_the_one_that_was_scanned_is_left_alone(test) {
         let mut ending = Ending::of(test).await;
-        let working = ending.site.work();
-        ending.scan("SUCCEEDED").await;
-        let plan = ending.plan().await;
-        ending.agree(&plan).await;
-        working.end().await;
+        let plan = agreed(&ending).await;
         ending.twist(|odd| odd.root = Some("another one".to_owned()));
-        let working = ending.site.work();
         let job = done(ending.start(&plan).await)["job"].take();
-        let failed = ending.ended(&job, "FAILED").await;
-        working.end().await;
-        assert_eq!(failed["targets"]["nodes"][0]["error"]["code"], "LINE_CHANGED", "{failed}");
-        assert_eq!((ending.site.lying("data/acme").len(), ending.line().await.as_str()), (3, "ACTIVE"));
+        assert_left_alone(&ending, &job).await;
     }
 
     async fn another_store_has_nothing_in_it_and_proves_nothing(test) {
