@@ -107,6 +107,10 @@ impl Site {
             ids: Arc::new(System),
             hints,
             written: Arc::new(Notify::new()),
+            systems: Arc::new(gangway::ports::endpoints::NoSystems),
+            seal: Arc::new(
+                gangway::auth::Seal::new(&gangway::auth::Secret::new("s".repeat(32).into()).unwrap()).unwrap(),
+            ),
             log_keys: Arc::new(Keys { signer, retired: Vec::new() }),
             uploads: gangway::app::file::Uploads {
                 links: gangway::auth::Links::new(

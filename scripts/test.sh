@@ -5,8 +5,8 @@
 #   scripts/test.sh              everything
 #   scripts/test.sh --services CMD...   only what the tests need, then CMD (cargo test --test e2e access, say)
 #
-# What is missing is installed (distribution packages as root or by sudo, Python tools from PyPI into target/, GraphiQL
-# from npm into console/) or started. The servers that DATABASE_URL and REDIS_URL name are used, and have to answer: a
+# What is missing is installed (distribution packages as root or by sudo, Python tools from PyPI and MeshCentral from npm
+# into target/, GraphiQL from npm into console/) or started. The servers that DATABASE_URL and REDIS_URL name are used, and have to answer: a
 # private one in their place would end green and say nothing about them. Without these variables private ones are started
 # on free ports and stopped at the end. A server that nobody named is never touched. The tests make and drop databases of
 # their own, so DATABASE_URL needs a role that may do that. Whatever cannot be had ends the run with a reason.
@@ -67,6 +67,20 @@ python_tools() {
     fi
     PATH=$venv/bin:$PATH
     have bagit.py && have moto_server || die "bagit.py or moto_server is missing from $venv: remove that folder and try again"
+}
+
+# A real tool that manages devices, with its agents for every platform, kept in target/ until its version changes.
+mesh_central() {
+    local tools=$target/test-tools-node version=1.1.55
+    if [ "$(cat "$tools/installed" 2>/dev/null)" != "$version" ]; then
+        say "installing MeshCentral $version into $tools"
+        rm -rf "$tools"
+        mkdir -p "$tools"
+        npm install --prefix "$tools" --no-audit --no-fund --silent "meshcentral@$version" >"$target/meshcentral.log" 2>&1 ||
+            die "npm does not give MeshCentral: $(tail -n 5 "$target/meshcentral.log")"
+        echo "$version" >"$tools/installed"
+    fi
+    export GANGWAY_TEST_MESHCENTRAL=$tools/node_modules
 }
 
 # GraphiQL, kept in console/dist until what it is made of changes: a lock file that is newer brings other packages.
@@ -203,6 +217,7 @@ has_to_answer REDIS_URL "${REDIS_URL:-}" 6379 Redis
 have cargo || die "cargo is missing: install Rust from https://rustup.rs"
 install_missing
 python_tools
+mesh_central
 console
 if [ "${1:-}" = --services ]; then
     shift

@@ -53,6 +53,7 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["auth"]),
     ("reqwest", &["adapters", "cli"]),
     ("rusty_s3", &["adapters"]),
+    ("tokio_tungstenite", &["adapters"]),
     ("zip", &["jobs", "cli"]),
 ];
 

@@ -15,7 +15,6 @@ use gangway::domain::event::EventKind;
 const UNUSED: &[(&str, &str)] = &[
     ("engagement.planned", "an engagement begins at once; none is planned ahead"),
     ("stakeholder.removed", "there is no mutation that takes a stakeholder off"),
-    ("holding.waiting", "no kind of job that waits for a single holding is there yet"),
     ("recipient_key.challenged", "a key is challenged when it is registered, and that event says so"),
 ];
 

@@ -13,6 +13,7 @@ pub struct Model {
     pub state: String,
     pub name: String,
     pub external_ref: Option<String>,
+    pub connector_id: Option<Uuid>,
     pub details: Json,
     pub retained_clause: Option<String>,
     pub retained_until: Option<DateTimeUtc>,

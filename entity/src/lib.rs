@@ -10,6 +10,7 @@ pub mod certificate;
 pub mod challenge;
 pub mod checklist_item;
 pub mod client;
+pub mod connector;
 pub mod contact;
 pub mod decision;
 pub mod decision_delegation;

@@ -16,6 +16,7 @@ mod m20261122_000001_spine;
 mod m20261123_000001_uploads;
 mod m20261130_000001_work_queue;
 mod m20261201_000001_kept_by_store;
+mod m20261201_000002_connectors;
 
 /// Every change in order.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000001_uploads::Migration),
             Box::new(m20261130_000001_work_queue::Migration),
             Box::new(m20261201_000001_kept_by_store::Migration),
+            Box::new(m20261201_000002_connectors::Migration),
         ]
     }
 }

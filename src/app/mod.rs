@@ -13,21 +13,23 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
-    auth::Actor,
+    auth::{Actor, Seal},
     clock::{Clock, IdSource, Instant},
     domain::log::Keys,
     error::Result,
-    ports::{hints::Hints, shelves::Shelves},
+    ports::{endpoints::Systems, hints::Hints, shelves::Shelves},
     store::Db,
 };
 
 pub mod actor;
+pub mod agent;
 pub mod agreement;
 pub mod api_key;
 pub mod certificate;
 pub mod challenge;
 pub mod client;
 pub mod closeout;
+pub mod connector;
 pub mod contact;
 pub mod data_return;
 pub mod decision;
@@ -76,6 +78,10 @@ pub struct Parts {
     pub log_keys: Arc<Keys>,
     /// Where clients' data lies and may go, and where our own files are.
     pub shelves: Shelves,
+    /// Opens outside systems.
+    pub systems: Arc<dyn Systems>,
+    /// Seals what outside systems are spoken to with.
+    pub seal: Arc<Seal>,
     /// How files are sent to us and read.
     pub uploads: file::Uploads,
 }

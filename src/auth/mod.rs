@@ -19,6 +19,7 @@ pub mod link;
 pub mod permission;
 mod permission_table;
 pub mod scope;
+pub mod seal;
 pub mod secret;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub use jwt::{Issuer, TokenVerifier};
 pub use link::Links;
 pub use permission::Permission;
 pub use scope::ClientScope;
+pub use seal::Seal;
 pub use secret::{Secret, kept};
 
 use crate::error::Result;

@@ -132,6 +132,7 @@ table! {
         LogConsistencyProof "logConsistencyProof" => EVERYBODY,
         Users "users" => STAFF,
         ApiKeys "apiKeys" => &[Compliance, Admin],
+        Connectors "connectors" => STAFF,
     }
     Mutation {
         ClientCreate "clientCreate" => &[Sales, OnboardingManager, AccountManager],
@@ -193,6 +194,8 @@ table! {
         UserUpsert "userUpsert" => &[Admin],
         ApiKeyCreate "apiKeyCreate" => &[Admin],
         ApiKeyRevoke "apiKeyRevoke" => &[Admin],
+        ConnectorCreate "connectorCreate" => &[Admin],
+        ConnectorProbe "connectorProbe" => &[Technician, Operator, Admin],
     }
     Subscription {
         Events "events" => INSIDE,

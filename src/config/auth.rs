@@ -94,7 +94,11 @@ impl Value for Vec<Issuer> {
 
 impl Auth {
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
-        for (name, secret) in [("GANGWAY_DEV_SECRET", &self.dev_secret), ("GANGWAY_LINK_SECRET", &self.link_secret)] {
+        for (name, secret) in [
+            ("GANGWAY_DEV_SECRET", &self.dev_secret),
+            ("GANGWAY_LINK_SECRET", &self.link_secret),
+            ("GANGWAY_SEAL_SECRET", &self.seal_secret),
+        ] {
             if secret.as_ref().is_some_and(|secret| secret.expose().len() < SECRET_MIN_BYTES) {
                 problems.push(Problem::new(name, format!("must have {SECRET_MIN_BYTES} bytes at least")));
             }

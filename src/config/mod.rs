@@ -82,6 +82,9 @@ settings! {
         slots: u32 = "8" from "GANGWAY_WORKER_SLOTS" within "1" to "1000";
         /// How long a worker holds a job without a sign of life.
         lease: Duration = "30s" from "GANGWAY_LEASE" within "1s" to "1h";
+        /// The folder with the state of simulated devices, for trying out. Connectors of the kind LAB work only where there is
+        /// one. Default: none.
+        lab: Option<PathBuf> = "" from "GANGWAY_LAB";
         /// The pause between two rounds of repair.
         reconcile_every: Duration = "5s" from "GANGWAY_RECONCILE_EVERY" within "50ms" to "10m";
     }
@@ -144,6 +147,9 @@ settings! {
         /// What links to uploads and downloads are signed with, 32 characters or more; the same in every process.
         /// Default: made once and kept in the data folder.
         link_secret: Option<Secret> = "" from "GANGWAY_LINK_SECRET";
+        /// What the secrets of connectors are encrypted with, 32 characters or more; the same in every process. Without it
+        /// they cannot be read again. Default: made once and kept in the data folder.
+        seal_secret: Option<Secret> = "" from "GANGWAY_SEAL_SECRET";
         /// The Ed25519 key (PKCS#8, PEM) that signs checkpoints and certificates. Default: made once and kept in the
         /// data folder.
         signing_key: Option<PathBuf> = "" from "GANGWAY_SIGNING_KEY";

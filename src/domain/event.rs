@@ -220,6 +220,12 @@ words! {
         DataDestructionBegun = "data.destruction_begun",
         /// A client's data was destroyed, and nothing is left at its place.
         DataDestroyed = "data.destroyed",
+        /// An agent was told to take itself off its device.
+        AgentDismissed = "agent.dismissed",
+        /// An agent's tool was told to forget it.
+        AgentForgotten = "agent.forgotten",
+        /// An agent was seen to be gone, and to stay away.
+        AgentGone = "agent.gone",
         /// A signed statement was issued.
         CertificateIssued = "certificate.issued",
 
@@ -233,6 +239,10 @@ words! {
         ApiKeyCreated = "api_key.created",
         /// An api key was taken back.
         ApiKeyRevoked = "api_key.revoked",
+        /// An outside system was entered.
+        ConnectorCreated = "connector.created",
+        /// An outside system was looked at, to see what it can do.
+        ConnectorProbed = "connector.probed",
     }
 }
 

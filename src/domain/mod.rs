@@ -141,11 +141,13 @@ macro_rules! words {
 
 pub(crate) use words;
 
+pub mod agent;
 pub mod agreement;
 pub mod api_key;
 pub mod certificate;
 pub mod clearance;
 pub mod client;
+pub mod connector;
 pub mod contact;
 pub mod decision;
 pub mod engagement;

@@ -167,6 +167,8 @@ ids! {
     DecisionId = "dec";
     /// One line of the ledger.
     HoldingId = "hol";
+    /// An outside system that the provider runs.
+    ConnectorId = "cnn";
     /// A client's public key for data returns.
     RecipientKeyId = "rck";
     /// A frozen description of what a job would do.

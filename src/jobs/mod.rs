@@ -9,6 +9,7 @@
 //! To add a kind: a module here with its arguments, constants and steps; a line in
 //! [`JobKind`](crate::domain::job::JobKind); its registration in `startup`.
 
+pub mod agent_removal;
 pub mod closeout_pack;
 pub mod data_return;
 pub mod discovery_scan;

@@ -2,6 +2,7 @@
 //!
 //! `adapters` implements them, `startup` chooses, `app` and `jobs` only know the trait.
 
+pub mod endpoints;
 pub mod eraser;
 pub mod hints;
 pub mod shelves;

@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    auth::{Links, Secret, kept},
+    auth::{Links, Seal, Secret, kept},
     config::Config,
     domain::log::{Keys, Signer, note::VerifierKey},
     error::{Error, Result, Violation},
@@ -17,6 +17,8 @@ use crate::{
 const KEY_FILE: &str = "signing-key.pem";
 /// The file of the links' secret in the data folder.
 const LINK_FILE: &str = "link.secret";
+/// The file of the secret in the data folder that connectors' secrets are sealed with.
+const SEAL_FILE: &str = "seal.secret";
 /// What the log calls itself: the first line of every checkpoint.
 const ORIGIN: &str = "gangway/log";
 
@@ -38,6 +40,16 @@ pub(super) fn links(config: &Config) -> Result<Links> {
         None => Secret::load_or_create(&config.server.data.join(LINK_FILE))?,
     };
     Ok(Links::new(&config.public_url(), &secret))
+}
+
+/// What seals the secrets of connectors: made from the secret of the settings, or from the one of the data folder, which is
+/// made when it is absent.
+pub(super) fn seal(config: &Config) -> Result<Seal> {
+    let secret = match &config.auth.seal_secret {
+        Some(secret) => Secret::new(secret.expose().into())?,
+        None => Secret::load_or_create(&config.server.data.join(SEAL_FILE))?,
+    };
+    Seal::new(&secret)
 }
 
 fn retired(list: &str) -> Result<Vec<VerifierKey>> {

@@ -4,12 +4,13 @@
 //! token, in the order in which nothing is lost: the transport first, then the worker, then the sealer,
 //! which seals once more.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    adapters::systems::Connected,
     app::{
         self, App, Parts,
         job::Ticks,
@@ -36,6 +37,9 @@ mod keys;
 pub mod rates;
 mod readiness;
 mod shelves;
+
+/// The pause between two looks at the list of a tool that manages devices.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Everything a process is made of, before it runs.
 pub struct Process {
@@ -76,6 +80,8 @@ pub async fn assemble(config: Config) -> Result<Process> {
         written: Arc::new(Notify::new()),
         log_keys: Arc::new(keys::load(&config)?),
         shelves: shelves.clone(),
+        systems: Arc::new(Connected::new(lab(&config)?, LOOK_EVERY)),
+        seal: Arc::new(keys::seal(&config)?),
         uploads: app::file::Uploads {
             links: keys::links(&config)?,
             limit_bytes: config.storage.upload_limit.bytes() as u64,
@@ -118,6 +124,13 @@ async fn connect(config: &Config) -> Result<Db> {
         statement_timeout: config.database.statement_timeout,
     };
     Db::connect(&options).await
+}
+
+/// The folder with the state of simulated devices, which is made when it is absent.
+fn lab(config: &Config) -> Result<Option<PathBuf>> {
+    let Some(folder) = &config.worker.lab else { return Ok(None) };
+    std::fs::create_dir_all(folder).map_err(Error::internal)?;
+    Ok(Some(folder.clone()))
 }
 
 fn host() -> String {

@@ -17,7 +17,7 @@ use crate::{
         page::{Page, Window},
     },
     error::{Conflict, Error, Result},
-    ids::{ClientId, HoldingId},
+    ids::{ClientId, ConnectorId, HoldingId},
     store::{
         self, Sort, Tx,
         room::{self, CLIENT_MAX},
@@ -33,6 +33,7 @@ fn domain(row: Model) -> Result<Holding> {
         state: store::word(TABLE, "state", row.id, &row.state)?,
         name: row.name,
         external_ref: row.external_ref,
+        connector_id: row.connector_id.map(Into::into),
         details: store::json(TABLE, "details", row.id, row.details)?,
         retained_clause: row.retained_clause,
         retained_until: row.retained_until,
@@ -56,6 +57,7 @@ fn row(holding: &Holding) -> Result<Model> {
         state: holding.state.to_string(),
         name: holding.name.clone(),
         external_ref: holding.external_ref.clone(),
+        connector_id: holding.connector_id.map(Into::into),
         details: store::to_json(&holding.details)?,
         retained_clause: holding.retained_clause.clone(),
         retained_until: holding.retained_until,
@@ -229,15 +231,20 @@ pub(crate) async fn all(
     select.all(db).await?.into_iter().map(domain).collect()
 }
 
-/// The external references of a client that are in use, out of those named.
+/// An external reference that is in use: by whom, of what kind, where it is reached, and the reference.
+pub(crate) type TakenRef = (ClientId, String, Option<ConnectorId>, String);
+
+/// The external references that are in use, by `client` or at a connector, out of those named.
 ///
 /// # Errors
 /// Those of the database.
-pub(crate) async fn taken_refs(tx: &Tx, client: ClientId, refs: &[&str]) -> Result<Vec<(String, String)>> {
-    let select = Entity::find().filter(Column::ClientId.eq(client.uuid()));
-    let select = select.filter(Column::ExternalRef.is_in(refs.iter().copied()));
-    let columns = select.select_only().column(Column::Kind).column(Column::ExternalRef);
-    Ok(columns.into_tuple::<(String, String)>().all(tx).await?)
+pub(crate) async fn taken_refs(tx: &Tx, client: ClientId, refs: &[&str]) -> Result<Vec<TakenRef>> {
+    let is_met = Condition::any().add(Column::ClientId.eq(client.uuid())).add(Column::ConnectorId.is_not_null());
+    let select = Entity::find().filter(Column::ExternalRef.is_in(refs.iter().copied())).filter(is_met);
+    let columns =
+        select.select_only().columns([Column::ClientId, Column::Kind, Column::ConnectorId, Column::ExternalRef]);
+    let rows = columns.into_tuple::<(uuid::Uuid, String, Option<uuid::Uuid>, String)>().all(tx).await?;
+    Ok(rows.into_iter().map(|(client, kind, at, name)| (client.into(), kind, at.map(Into::into), name)).collect())
 }
 
 /// Writes new holdings of the client, whose row is locked, in one statement.

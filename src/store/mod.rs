@@ -34,6 +34,7 @@ pub(crate) mod api_key;
 pub(crate) mod certificate;
 pub(crate) mod challenge;
 pub(crate) mod client;
+pub(crate) mod connector;
 pub(crate) mod contact;
 pub(crate) mod decision;
 mod dialect;

@@ -31,6 +31,8 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("checklistItemSet", &["checklist_item.set"]),
     ("clientCreate", &["client.created"]),
     ("clientUpdate", &["client.updated"]),
+    ("connectorCreate", &["connector.created"]),
+    ("connectorProbe", &["connector.probed"]),
     ("contactUpsert", &["contact.created"]),
     ("contactUpsert", &["contact.updated"]),
     ("dataReturnAcknowledge", &["holding.closed", "data_return.accepted"]),
@@ -130,6 +132,9 @@ async fn papers(app: &TestApp, world: &World) {
     changes(app, &house.account, "terminationWithdraw", &notice, json!({ "reason": "They stay." })).await;
     let admin = app.staff(Role::Admin);
     does(app, &admin, "apiKeyRevoke", json!({ "id": mine.id("apiKey") })).await;
+    let lab = json!({ "kind": "LAB", "name": "Lab", "address": "lab://1" });
+    let lab = world::made(app, &admin, "connectorCreate", "connector", lab).await;
+    does(app, &admin, "connectorProbe", json!({ "id": lab })).await;
     for is_active in [true, false] {
         let person = json!({ "subject": format!("issuer#{}", mine.slug), "name": "New", "roles": ["CLIENT_CONTACT"], "clientId": client,
             "isActive": is_active, "expectedRevision": 1, "idempotencyKey": key(app) });

@@ -24,6 +24,7 @@ mod job;
 mod life;
 mod limits;
 mod log;
+mod mesh;
 mod node;
 mod once;
 mod process;

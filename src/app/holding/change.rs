@@ -89,10 +89,15 @@ pub(in crate::app) async fn fail_closing(deed: &mut Deed<'_>, holding: &mut Hold
     step(deed, holding, HoldingVerb::FailClosing, EventKind::HoldingRemovalFailed, "is as alive as before").await
 }
 
-/// The attempts to remove these failed or were given up. Safe to repeat: only what is being closed is meant.
+/// Its target is away; the removal is not given up.
+pub(in crate::app) async fn wait(deed: &mut Deed<'_>, holding: &mut Holding) -> Result<()> {
+    step(deed, holding, HoldingVerb::Wait, EventKind::HoldingWaiting, "waits for its target to come back").await
+}
+
+/// The attempts to remove these failed or were given up. Safe to repeat: only what is being closed, or waits, is meant.
 pub(in crate::app) async fn give_up(deed: &mut Deed<'_>, ids: &[HoldingId]) -> Result<()> {
     for mut holding in store::holding::lock_many(deed.tx(), &deed.actor().scope, ids).await? {
-        if holding.state == HoldingState::Closing {
+        if matches!(holding.state, HoldingState::Closing | HoldingState::Waiting) {
             fail_closing(deed, &mut holding).await?;
         }
     }

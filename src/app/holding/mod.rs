@@ -11,7 +11,7 @@ use crate::{
         page::{Page, Window},
     },
     error::{Conflict, Error, Result, Violation, at},
-    ids::{ClientId, HoldingId},
+    ids::{ClientId, ConnectorId, HoldingId},
     store,
 };
 
@@ -19,7 +19,7 @@ mod change;
 
 pub use change::{Retain, activate, release_due, retain};
 pub(in crate::app) use change::{
-    begin_closing, close, excepted, fail_closing, give_up, kept, lapsed, remove, resurface, touch,
+    begin_closing, close, excepted, fail_closing, give_up, kept, lapsed, remove, resurface, touch, wait,
 };
 
 /// The most lines that are listed as residual at once.
@@ -32,6 +32,8 @@ pub struct Entry {
     pub name: String,
     /// What the outside system calls it.
     pub external_ref: Option<String>,
+    /// Where it is reached.
+    pub connector_id: Option<ConnectorId>,
     /// Whether it is only planned.
     pub is_planned: bool,
     /// What it is.
@@ -57,6 +59,7 @@ pub async fn register(
         return Ok(Done::earlier(recall(&deed, rows, marks).await?));
     }
     store::client::lock(deed.tx(), &actor.scope, client, "clientId").await?;
+    let rows = known_connectors(&deed, rows).await?;
     let rows = without_doubles(&deed, client, rows).await?;
     let holdings: Vec<_> = rows.into_iter().map(|row| row.map(|entry| holding(&deed, client, entry))).collect();
     store::holding::insert_many(deed.tx(), client, holdings.iter().flatten()).await?;
@@ -98,14 +101,38 @@ fn input_field(kind: HoldingKind, field: &str) -> String {
     format!("details.{details}.{field}")
 }
 
+/// Refuses rows that are reached through a connector that the caller does not see.
+async fn known_connectors(deed: &Deed<'_>, rows: Vec<Result<Entry>>) -> Result<Vec<Result<Entry>>> {
+    let wanted: Vec<_> = rows.iter().flatten().filter_map(|entry| entry.connector_id).collect();
+    if wanted.is_empty() {
+        return Ok(rows);
+    }
+    let found = store::connector::load_many(deed.tx(), &deed.actor().scope, &wanted).await?;
+    let is_known = |id: ConnectorId| found.iter().any(|connector| connector.id == id);
+    let judge = |row: Result<Entry>| {
+        let entry = row?;
+        if entry.connector_id.is_none_or(is_known) {
+            Ok(entry)
+        } else {
+            Err(Error::not_found("connector", "connectorId"))
+        }
+    };
+    Ok(rows.into_iter().map(judge).collect())
+}
+
 async fn without_doubles(deed: &Deed<'_>, client: ClientId, rows: Vec<Result<Entry>>) -> Result<Vec<Result<Entry>>> {
     let refs: Vec<&str> = rows.iter().flatten().filter_map(|entry| entry.external_ref.as_deref()).collect();
-    let taken = store::holding::taken_refs(deed.tx(), client, &refs).await?;
-    let mut taken: HashSet<(String, String)> = taken.into_iter().collect();
+    let (mut own, mut reached) = (HashSet::new(), HashSet::new());
+    for (whose, kind, connector, reference) in store::holding::taken_refs(deed.tx(), client, &refs).await? {
+        reached.extend(connector.map(|connector| (connector, kind.clone(), reference.clone())));
+        own.extend((whose == client).then_some((kind, reference)));
+    }
     let judge = |row: Result<Entry>| {
         let entry = row?;
         let Some(reference) = &entry.external_ref else { return Ok(entry) };
-        if taken.insert((entry.details.kind().to_string(), reference.clone())) {
+        let name = (entry.details.kind().to_string(), reference.clone());
+        let is_free = entry.connector_id.is_none_or(|at| reached.insert((at, name.0.clone(), name.1.clone())));
+        if own.insert(name) && is_free {
             return Ok(entry);
         }
         Err(Error::Conflict(Conflict::Taken { field: "externalRef" }))
@@ -136,6 +163,7 @@ fn holding(deed: &Deed<'_>, client_id: ClientId, entry: Entry) -> Holding {
         state: if entry.is_planned { HoldingState::Planned } else { HoldingState::Active },
         name: entry.name.trim().to_owned(),
         external_ref: entry.external_ref,
+        connector_id: entry.connector_id,
         details: entry.details,
         retained_clause: None,
         retained_until: None,

@@ -34,7 +34,7 @@ pub(super) async fn proven(deed: &Deed<'_>, job: JobId, kind: JobKind, settlemen
 /// Those of the database.
 pub(super) async fn ended(deed: &mut Deed<'_>, job: JobId, kind: JobKind, state: JobState) -> Result<()> {
     let is_in_vain = state.is_terminal() && state != JobState::Succeeded;
-    if is_in_vain && matches!(kind, JobKind::DataReturn | JobKind::Sanitization) {
+    if is_in_vain && matches!(kind, JobKind::DataReturn | JobKind::Sanitization | JobKind::AgentRemoval) {
         let holdings = store::job::holdings_of(deed.tx(), job).await?;
         holding::give_up(deed, &holdings).await?;
     }

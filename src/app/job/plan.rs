@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    app::{App, closeout, data_return, sanitization, scan},
+    app::{App, agent, closeout, data_return, sanitization, scan},
     auth::{Actor, permission::Permission},
     domain::{
         event::{EventKind, NewEvent},
@@ -48,6 +48,8 @@ pub enum Options {
     SanitizationVerification(sanitization::VerificationOptions),
     /// For a close-out pack.
     CloseoutPack(closeout::Options),
+    /// For a removal of agents.
+    AgentRemoval(agent::Options),
 }
 
 impl Options {
@@ -59,6 +61,7 @@ impl Options {
             Self::Sanitization(_) => JobKind::Sanitization,
             Self::SanitizationVerification(_) => JobKind::SanitizationVerification,
             Self::CloseoutPack(_) => JobKind::CloseoutPack,
+            Self::AgentRemoval(_) => JobKind::AgentRemoval,
         }
     }
 }
@@ -172,6 +175,7 @@ pub(super) async fn draft(db: &impl Reader, app: &App, actor: &Actor, ask: &Ask)
             sanitization::draft_verification(db, app, actor, ask, options).await?
         }
         Options::CloseoutPack(_) => closeout::draft(db, actor, ask).await?,
+        Options::AgentRemoval(options) => agent::draft(db, app, actor, ask, options).await?,
     };
     if ask.options.kind() == JobKind::Sanitization {
         // What is decided on is the very hash, so it is known only now.
@@ -219,6 +223,7 @@ pub async fn blockers(
         JobKind::Sanitization => return sanitization::blockers_of_plans(db, scope, app, plans).await,
         JobKind::DataReturn => data_return::blockers(db, scope, app, &clients).await?,
         JobKind::SanitizationVerification => sanitization::verification_blockers(db, scope, app, &clients).await?,
+        JobKind::AgentRemoval => agent::blockers(db, scope, app, &clients).await?,
         JobKind::DiscoveryScan | JobKind::CloseoutPack => clients.iter().map(|client| (*client, Vec::new())).collect(),
         _ => return Err(Error::internal(format!("{kind} has a plan and no planner"))),
     };

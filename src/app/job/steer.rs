@@ -2,7 +2,7 @@
 
 use super::{Ask, Draft, ending::ended, enqueue, events, plan::draft};
 use crate::{
-    app::{App, Deed, Done, Once, data_return, sanitization},
+    app::{App, Deed, Done, Once, agent, data_return, sanitization},
     auth::{Actor, permission::Permission},
     domain::{
         Refused,
@@ -117,7 +117,11 @@ async fn again(deed: &Deed<'_>, plan: &Plan) -> Result<(Ask, Draft)> {
 }
 
 fn new_job(deed: &Deed<'_>, plan: &Plan, args: serde_json::Value, reason: Prose) -> NewJob {
-    let subject = plan.engagement_id.map_or_else(|| plan.client_id.to_string(), |id| id.to_string());
+    let subject = match plan.kind {
+        // One may wait for weeks for a device; others are not to wait for it.
+        JobKind::AgentRemoval => plan.id.to_string(),
+        _ => plan.engagement_id.map_or_else(|| plan.client_id.to_string(), |id| id.to_string()),
+    };
     NewJob {
         client_id: Some(plan.client_id),
         engagement_id: plan.engagement_id,
@@ -133,6 +137,7 @@ fn new_job(deed: &Deed<'_>, plan: &Plan, args: serde_json::Value, reason: Prose)
 fn unit(kind: JobKind) -> ProgressUnit {
     match kind {
         JobKind::DataReturn | JobKind::DiscoveryScan | JobKind::Sanitization => ProgressUnit::Files,
+        JobKind::AgentRemoval => ProgressUnit::Devices,
         _ => ProgressUnit::Targets,
     }
 }
@@ -227,6 +232,9 @@ pub(in crate::app) fn in_time(deed: &Deed<'_>, job: &Job) -> Result<()> {
 /// What stood open when the job was started may have closed since.
 async fn still_open(deed: &Deed<'_>, job: &Job) -> Result<()> {
     let Some(plan) = job.plan_id else { return Ok(()) };
+    if job.kind == JobKind::AgentRemoval {
+        return agent::still_fit(deed, job).await;
+    }
     let plan = store::job::find_plan(deed.tx(), &deed.actor().scope, plan).await?;
     let plan = plan.ok_or_else(|| Error::internal("a job whose plan is gone"))?;
     let (_, draft) = again(deed, &plan).await?;

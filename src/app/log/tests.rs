@@ -51,6 +51,8 @@ impl Test {
             hints: Arc::new(NoHints),
             ticks: crate::app::job::Ticks::default(),
             written: Arc::default(),
+            systems: Arc::new(crate::ports::endpoints::NoSystems),
+            seal: Arc::new(crate::auth::Seal::new(&crate::auth::Secret::new("s".repeat(32).into()).unwrap()).unwrap()),
             log_keys: Arc::new(Keys { signer, retired: Vec::new() }),
         };
         Self { app: App::new(parts), _dir: dir }

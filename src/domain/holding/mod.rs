@@ -27,7 +27,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     domain::{Refused, step_to},
-    ids::{ActorId, ClientId, DecisionId, ExceptionId, HoldingId},
+    ids::{ActorId, ClientId, ConnectorId, DecisionId, ExceptionId, HoldingId},
 };
 
 pub use details::{
@@ -163,8 +163,10 @@ pub struct Holding {
     pub state: HoldingState,
     /// What people call it.
     pub name: String,
-    /// What the outside system calls it: unique within client and kind.
+    /// What the outside system calls it: unique within client and kind, and at its connector.
     pub external_ref: Option<String>,
+    /// Where it is reached.
+    pub connector_id: Option<ConnectorId>,
     /// What it is; its kind is the holding's kind.
     pub details: HoldingDetails,
     /// The clause that lets it stay, or what keeps it.

@@ -16,6 +16,7 @@ mod api_key;
 mod certificate;
 mod challenge;
 mod client;
+mod connector;
 mod contact;
 mod decision;
 mod engagement;
@@ -38,6 +39,7 @@ pub use api_key::ApiKeyKey;
 pub use certificate::{CertificateKey, CertificateOfJob, CertificatesOf};
 pub use challenge::{ChallengeKey, ChallengesOf};
 pub use client::ClientKey;
+pub use connector::ConnectorKey;
 pub use contact::{ContactKey, ContactsOf};
 pub use decision::{AnswersOf, DecisionKey, DecisionsAbout, DecisionsOf};
 pub use engagement::{

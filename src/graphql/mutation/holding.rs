@@ -47,6 +47,8 @@ pub struct HoldingInput {
     name: String,
     /// What the outside system calls it; unique within client and kind.
     external_ref: Option<String>,
+    /// The outside system in which it is called so. One thing of a system stands in one ledger only.
+    connector_id: Option<ID>,
     /// Whether it is only planned and not open yet; false when left out.
     is_planned: Option<bool>,
     /// What it is.
@@ -192,6 +194,7 @@ impl HoldingInput {
         Ok(Entry {
             name: self.name,
             external_ref: self.external_ref,
+            connector_id: self.connector_id.map(|id| id::get(&id, "connector", "connectorId")).transpose()?,
             is_planned: self.is_planned.unwrap_or_default(),
             details: self.details.parse()?,
         })

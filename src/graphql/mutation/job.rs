@@ -4,13 +4,13 @@ use async_graphql::{Context, ID, InputObject, Object, OneofObject};
 
 use crate::{
     app::{
-        self, closeout, data_return,
+        self, agent, closeout, data_return,
         job::{Ask, Cancel, Options, Retry, Start},
         sanitization, scan,
     },
     domain::{
         agreement::DataFormat,
-        holding::{DataKind, Disposition, HoldingKind, HoldingState},
+        holding::{AgentTool, DataKind, Disposition, HoldingKind, HoldingState},
         job::{JobKind, RetryScope, ReturnVerdict, TargetFilter},
         pack::PackEvents,
         sanitization::{SanitizationMethod, ScanScope, VerificationCoverage},
@@ -85,6 +85,16 @@ pub enum JobOptionsInput {
     SanitizationVerification(SanitizationVerificationOptionsInput),
     /// For a close-out pack.
     CloseoutPack(CloseoutPackOptionsInput),
+    /// For a removal of agents.
+    AgentRemoval(AgentRemovalOptionsInput),
+}
+
+/// Which agents are removed. Each is told to go, seen to fall silent, forgotten by its tool, and seen to stay away; one whose
+/// device is away is waited for.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub struct AgentRemovalOptionsInput {
+    /// Only agents for this purpose; all when left out.
+    tool: Option<AgentTool>,
 }
 
 /// What goes into a close-out pack: certificates, decisions, exceptions, evidence by its hash, the ledger, and events of the
@@ -161,6 +171,7 @@ impl JobOptionsInput {
             Self::SanitizationVerification(options) => {
                 Options::SanitizationVerification(sanitization::VerificationOptions { coverage: options.coverage })
             }
+            Self::AgentRemoval(options) => Options::AgentRemoval(agent::Options { tool: options.tool }),
             Self::CloseoutPack(options) => Options::CloseoutPack(closeout::Options { events: options.events }),
         })
     }

@@ -12,6 +12,7 @@ pub mod access;
 pub mod agreement;
 pub mod challenge;
 pub mod client;
+pub mod connector;
 pub mod contact;
 pub mod decision;
 pub mod engagement;
@@ -35,6 +36,7 @@ pub struct Mutation(
     challenge::ChallengeMutation,
     access::AccessMutation,
     client::ClientMutation,
+    connector::ConnectorMutation,
     contact::ContactMutation,
     decision::DecisionMutation,
     engagement::EngagementMutation,

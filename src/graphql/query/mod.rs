@@ -4,6 +4,7 @@ use async_graphql::MergedObject;
 
 pub mod access;
 pub mod client;
+pub mod connector;
 pub mod decision;
 pub mod engagement;
 pub mod exception;
@@ -20,6 +21,7 @@ pub mod process;
 pub struct Query(
     access::AccessQuery,
     client::ClientQuery,
+    connector::ConnectorQuery,
     decision::DecisionQuery,
     engagement::EngagementQuery,
     exception::ExceptionQuery,

@@ -3,6 +3,7 @@
 use async_graphql::{ComplexObject, Context, ID, InputObject, Interface, SimpleObject};
 
 use crate::{
+    auth::Permission,
     domain::{
         holding::{
             self, AgentTool, ConfigKind, CredentialKind, DataKind, Disposition, HoldingDetails, HoldingKind,
@@ -12,10 +13,11 @@ use crate::{
     },
     graphql::{
         connection::connection,
+        context::Caller,
         id,
-        loaders::{ClientKey, EvidenceOfHolding, listed, required},
+        loaders::{ClientKey, ConnectorKey, EvidenceOfHolding, listed, load, required},
         scalars::{Date, DateTime},
-        types::{client::Client, evidence::Evidence},
+        types::{client::Client, connector::Connector, evidence::Evidence},
     },
 };
 
@@ -61,6 +63,14 @@ macro_rules! holdings {
                     required(ctx, ClientKey(self.inner.client_id)).await
                 }
 
+                /// The outside system in which it is reached, for those who may see it.
+                async fn connector(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Connector>> {
+                    match self.inner.connector_id {
+                        Some(id) if ctx.actor()?.may(Permission::Connectors) => load(ctx, ConnectorKey(id)).await,
+                        _ => Ok(None),
+                    }
+                }
+
                 /// What proves it, oldest first.
                 async fn evidence(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Evidence>> {
                     listed(ctx, EvidenceOfHolding(self.inner.id)).await
@@ -103,6 +113,7 @@ macro_rules! holdings {
             field(name = "is_residual", ty = "&bool", desc = "Whether it stands between its client and a conclusion."),
             field(name = "revision", ty = "&i32", desc = "Grows with every change."),
             field(name = "client", ty = "Client", desc = "Whose ledger it stands in."),
+            field(name = "connector", ty = "Option<Connector>", desc = "The outside system in which it is reached."),
             field(name = "evidence", ty = "Vec<Evidence>", desc = "What proves it, oldest first.")
         )]
         pub enum Holding { $($(#[$doc])* $name($name),)+ }

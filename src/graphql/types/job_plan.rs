@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 
 use crate::{
     app::{
+        agent,
         data_return::{Delivery, TargetDetails},
         job::{PlanGates, Planned},
         sanitization,
@@ -82,6 +83,12 @@ impl PlannedTarget {
     async fn location(&self) -> Option<String> {
         let place: Place = serde_json::from_value(self.inner.details.clone()).ok()?;
         Some(format!("{}://{}", place.store, place.path))
+    }
+
+    /// What its tool calls the device; null when it is no agent.
+    async fn endpoint(&self) -> Option<String> {
+        let details: agent::TargetDetails = serde_json::from_value(self.inner.details.clone()).ok()?;
+        Some(details.endpoint)
     }
 
     /// How it is to reach the client; null when it is not returned.

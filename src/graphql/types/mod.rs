@@ -7,6 +7,7 @@ pub mod blocker;
 pub mod certificate;
 pub mod challenge;
 pub mod client;
+pub mod connector;
 pub mod contact;
 pub mod decision;
 pub mod engagement;

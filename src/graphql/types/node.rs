@@ -12,9 +12,10 @@ use crate::{
         context::Caller,
         id,
         loaders::{
-            AgreementKey, ApiKeyKey, CertificateKey, ChallengeKey, ChecklistItemKey, ClientKey, ContactKey,
-            DecisionKey, EngagementKey, EventKey, EvidenceKey, ExceptionKey, FactKey, FileKey, HoldingKey, JobKey,
-            PlanKey, ProcessKey, RecipientKeyKey, StakeholderKey, StepKey, TargetKey, UserKey, VersionKey, load,
+            AgreementKey, ApiKeyKey, CertificateKey, ChallengeKey, ChecklistItemKey, ClientKey, ConnectorKey,
+            ContactKey, DecisionKey, EngagementKey, EventKey, EvidenceKey, ExceptionKey, FactKey, FileKey, HoldingKey,
+            JobKey, PlanKey, ProcessKey, RecipientKeyKey, StakeholderKey, StepKey, TargetKey, UserKey, VersionKey,
+            load,
         },
         types::{
             agreement::{Agreement, ServiceAgreement, SlaAgreement, SowAgreement, TerminationNotice},
@@ -22,6 +23,7 @@ use crate::{
             certificate::Certificate,
             challenge::Challenge,
             client::Client,
+            connector::Connector,
             contact::Contact,
             decision::Decision,
             engagement::Engagement,
@@ -42,9 +44,9 @@ use crate::{
         },
     },
     ids::{
-        self, AgreementId, ApiKeyId, CertificateId, ChallengeId, ChecklistItemId, ClientId, ContactId, DecisionId,
-        EngagementId, EventId, EvidenceId, ExceptionId, FactId, FileId, HoldingId, JobId, JobPlanId, JobTargetId,
-        ProcessId, ProcessVersionId, RecipientKeyId, StakeholderId, StepId, UserId,
+        self, AgreementId, ApiKeyId, CertificateId, ChallengeId, ChecklistItemId, ClientId, ConnectorId, ContactId,
+        DecisionId, EngagementId, EventId, EvidenceId, ExceptionId, FactId, FileId, HoldingId, JobId, JobPlanId,
+        JobTargetId, ProcessId, ProcessVersionId, RecipientKeyId, StakeholderId, StepId, UserId,
     },
 };
 
@@ -131,6 +133,8 @@ pub enum Node {
     User(User),
     /// A key that an integration signs in with.
     ApiKey(ApiKey),
+    /// An outside system that the provider runs.
+    Connector(Connector),
 }
 
 macro_rules! nodes {
@@ -173,6 +177,7 @@ pub(in crate::graphql) async fn find(ctx: &Context<'_>, id: &ID) -> async_graphq
         AgreementId: Agreement, AgreementKey;
         ApiKeyId: ApiKeys, ApiKeyKey;
         CertificateId: Certificate, CertificateKey;
+        ConnectorId: Connectors, ConnectorKey;
         ChallengeId: Challenge, ChallengeKey;
         ChecklistItemId: Step, ChecklistItemKey;
         ClientId: Client, ClientKey;

@@ -5,10 +5,11 @@ use serde::Deserialize;
 
 use crate::{
     app::{
+        agent::Removal,
         sanitization::{Erasure, Seen},
         scan::Found,
     },
-    domain::{job::Target, sanitization::SanitizationMethod},
+    domain::{agent::Presence, job::Target, sanitization::SanitizationMethod},
     graphql::scalars::{DateTime, Long},
 };
 
@@ -21,6 +22,45 @@ pub enum JobTargetOutcome {
     Destroyed(DestroyedData),
     /// It was looked for.
     Looked(SeenData),
+    /// It was to be taken off its device.
+    Removed(RemovedAgent),
+}
+
+/// What was done about an agent, and what was seen of it. It is gone when it stayed away after its tool had forgotten it.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct RemovedAgent {
+    /// What its tool calls the device.
+    endpoint: String,
+    /// The group of devices it was in.
+    group: String,
+    /// How it was seen last.
+    presence: Presence,
+    /// When it was last told to go.
+    told_at: Option<DateTime>,
+    /// How often.
+    tell_count: i32,
+    /// Since when it was silent.
+    silent_since: Option<DateTime>,
+    /// When its tool was last told to forget it.
+    forgotten_at: Option<DateTime>,
+    /// Since when it was missing from its tool's list.
+    absent_since: Option<DateTime>,
+}
+
+impl From<Removal> for RemovedAgent {
+    fn from(removal: Removal) -> Self {
+        let Removal { endpoint, group, course, presence, fault: _ } = removal;
+        Self {
+            endpoint,
+            group,
+            presence,
+            told_at: course.told_at.map(DateTime),
+            tell_count: i32::try_from(course.tells).unwrap_or(i32::MAX),
+            silent_since: course.silent_since.map(DateTime),
+            forgotten_at: course.forgotten_at.map(DateTime),
+            absent_since: course.absent_since.map(DateTime),
+        }
+    }
 }
 
 /// What lies at a place, item by item, frozen.
@@ -104,6 +144,7 @@ enum Stored {
     Erasure(Erasure),
     Found(Found),
     Seen(Vec<Seen>),
+    Removal(Removal),
 }
 
 impl JobTargetOutcome {
@@ -116,6 +157,7 @@ impl JobTargetOutcome {
         Some(match serde_json::from_value(target.outcome.clone()?).ok()? {
             Stored::Erasure(erasure) => Self::Destroyed(erasure.into()),
             Stored::Found(found) => Self::Scanned(found.into()),
+            Stored::Removal(removal) => Self::Removed(removal.into()),
             Stored::Seen(seen) => Self::Looked(SeenData { witnesses: seen.into_iter().map(Into::into).collect() }),
         })
     }

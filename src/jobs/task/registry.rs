@@ -6,8 +6,8 @@ use super::Task;
 use crate::{
     domain::job::JobKind,
     jobs::{
-        closeout_pack::PackTask, data_return::ReturnTask, discovery_scan::ScanTask, sanitization::SanitizationTask,
-        sanitization_verification::VerificationTask,
+        agent_removal::RemovalTask, closeout_pack::PackTask, data_return::ReturnTask, discovery_scan::ScanTask,
+        sanitization::SanitizationTask, sanitization_verification::VerificationTask,
     },
     ports::shelves::Shelves,
 };
@@ -26,6 +26,7 @@ impl Registry {
             .with(SanitizationTask::new(shelves.clone()))
             .with(VerificationTask::new(shelves.clone()))
             .with(PackTask::new(shelves.own.clone()))
+            .with(RemovalTask)
     }
 
     /// Adds a task; a second one of the same kind takes the place of the first.

@@ -46,6 +46,7 @@ impl Line<'_> {
             state: "ACTIVE".to_owned(),
             name: "Files".to_owned(),
             external_ref: None,
+            connector_id: None,
             details,
             retained_clause: None,
             retained_until: None,

@@ -56,6 +56,8 @@ pub(crate) fn app(db: Db, hints: Arc<dyn Hints>) -> App {
         hints,
         ticks: job::Ticks::default(),
         written: Arc::default(),
+        systems: Arc::new(gangway::ports::endpoints::NoSystems),
+        seal: Arc::new(gangway::auth::Seal::new(&gangway::auth::Secret::new("s".repeat(32).into()).unwrap()).unwrap()),
         log_keys: Arc::new(Keys {
             signer: Signer::from_seed("gangway.test/log", &[7; 32]).unwrap(),
             retired: Vec::new(),

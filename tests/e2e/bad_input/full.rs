@@ -88,6 +88,7 @@ const TAKES_KEY: &[&str] = &[
     "uploadCreate",
     "userUpsert",
     "apiKeyCreate",
+    "connectorCreate",
 ];
 
 type Inputs = Vec<(&'static str, Value)>;
@@ -230,7 +231,7 @@ fn ledger(world: &World) -> Inputs {
         ("factsRecord", json!({ "clientId": mine("client"), "facts": [fact] }))
     };
     let holding = |details| {
-        let line = json!({ "name": "New", "externalRef": "ref-1", "isPlanned": true, "details": details });
+        let line = json!({ "name": "New", "externalRef": "ref-1", "connectorId": "cnn_01h455vb4pex5vsknk084sn02q", "isPlanned": true, "details": details });
         ("holdingsRegister", json!({ "clientId": mine("client"), "holdings": [line] }))
     };
     let options = json!({ "dataReturn": { "format": "BAGIT_TAR_ZSTD", "destination": "client-drop",
@@ -242,6 +243,7 @@ fn ledger(world: &World) -> Inputs {
         ("SANITIZATION", json!({ "sanitization": { "method": "OVERWRITE_ZERO" } })),
         ("SANITIZATION_VERIFICATION", json!({ "sanitizationVerification": { "coverage": "FULL" } })),
         ("CLOSEOUT_PACK", json!({ "closeoutPack": { "events": "ALL" } })),
+        ("AGENT_REMOVAL", json!({ "agentRemoval": { "tool": "RMM" } })),
     ];
     inputs.extend(others.map(|(kind, options)| {
         ("jobPlan", json!({ "kind": kind, "engagementId": mine("engagement"), "options": options }))
@@ -284,6 +286,12 @@ fn people(world: &World) -> Inputs {
             json!({ "subject": format!("issuer#{}", world.mine.slug), "name": "New", "roles": ["CLIENT_CONTACT"],
             "clientId": mine("client"), "email": "new@example.com", "isActive": true, "expectedRevision": 1 }),
         ),
+        (
+            "connectorCreate",
+            json!({ "kind": "MESH_CENTRAL", "name": "New", "address": "wss://rmm.example.test", "username": "gangway",
+            "secret": "opensesame", "trustedCertificates": "-----BEGIN CERTIFICATE-----" }),
+        ),
+        ("connectorProbe", json!({ "id": "cnn_01h455vb4pex5vsknk084sn02q" })),
         (
             "apiKeyCreate",
             json!({ "name": "New", "roles": ["INTEGRATION"], "clientIds": [mine("client")],

@@ -18,6 +18,8 @@ pub(crate) const FREE: &[&str] = &[
     "processReview",
     "processDuplicate",
     "apiKeyRevoke",
+    "connectorCreate",
+    "connectorProbe",
 ];
 
 /// A mutation that would be fine, if one of the ids in its input were not another client's.

@@ -56,7 +56,7 @@ fn arguments(field: &str, world: &World) -> Vec<String> {
         ]
         .concat(),
         "users" => vec![String::new(), "(filter: { role: CLIENT_CONTACT })".to_owned()],
-        "apiKeys" => vec![String::new()],
+        "apiKeys" | "connectors" => vec![String::new()],
         "node" => NOUNS.iter().map(|noun| format!("(id: \"{}\")", theirs.id(noun))).collect(),
         "nodes" => {
             let ids: Vec<_> = NOUNS.iter().map(|noun| format!("\"{}\"", theirs.id(noun))).collect();
@@ -210,7 +210,7 @@ on_both_stacks! {
         let marks = world::marks(&app, &world.theirs).await;
         for &role in Role::ALL {
             let actor = crate::support::run::of_client(&app, role, world.mine.id("client")).await;
-            let lists = ["clients", "engagements", "steps", "exceptions", "decisions", "holdings", "timeline", "users", "apiKeys"];
+            let lists = ["clients", "engagements", "steps", "exceptions", "decisions", "holdings", "timeline", "users", "apiKeys", "connectors"];
             for list in lists {
                 let answer = app.answer(&actor, &format!("{{ {list} {{ nodes {{ id }} totalCount }} }}"), json!({})).await;
                 nothing_shows(&marks, &answer.data.to_string(), role.as_str(), list);

@@ -41,6 +41,10 @@ fn free(mutation: &str, world: &World) -> Value {
         }
         "processDuplicate" => json!({ "id": version["id"], "idempotencyKey": "duplicate-it" }),
         "apiKeyRevoke" => json!({ "id": "key_01h455vb4pex5vsknk084sn02q" }),
+        "connectorCreate" => {
+            json!({ "kind": "MESH_CENTRAL", "name": "RMM", "address": "wss://rmm", "idempotencyKey": "connector-1" })
+        }
+        "connectorProbe" => json!({ "id": "cnn_01h455vb4pex5vsknk084sn02q" }),
         unknown => panic!("this test has no input for {unknown}"),
     }
 }

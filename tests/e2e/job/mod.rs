@@ -1,6 +1,7 @@
 //! Jobs through GraphQL, on the example of a data return: real files, a real worker, a real package.
 
 mod accepted;
+mod agents;
 mod bucket;
 mod clearing;
 mod destroyed;

@@ -151,6 +151,10 @@ impl TestApp {
             ids: Arc::new(clock.clone()),
             hints: queue.hints(),
             written: Arc::default(),
+            systems: Arc::new(gangway::ports::endpoints::NoSystems),
+            seal: Arc::new(
+                gangway::auth::Seal::new(&gangway::auth::Secret::new("s".repeat(32).into()).unwrap()).unwrap(),
+            ),
             log_keys: Arc::new(log_keys()),
         };
         let tap = Tap::new();

@@ -1,0 +1,253 @@
+//! Taking an agent off a device: what comes next, from what was done and what is seen.
+//!
+//! An agent is gone when it was told to go while it was there, fell silent, was forgotten by its tool, and was missing from
+//! the tool's list for a while after that. An acknowledgement counts for nothing: every tool that was tried says yes where
+//! nothing happens, and lets an agent that it forgot come back.
+//!
+//! ```text
+//! online → told → silent for a while → forgotten → missing for a while → gone
+//!    │       ├→ still there: told once more, then AGENT_STILL_THERE
+//!    │       └→ (forgotten) back again: AGENT_CAME_BACK · still listed: RECORD_STILL_LISTED
+//!    └→ offline: waits, and is never forgotten · not listed: AGENT_UNKNOWN
+//! ```
+//!
+//! # Source
+//! Engines, agent removal: uninstall, observe silence of at least three check-ins and 60 s, then delete the record, then watch
+//! for its return.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+words! {
+    /// What a tool's list says of an agent.
+    Presence {
+        /// It is connected.
+        Online = "ONLINE",
+        /// It is listed and not connected.
+        Offline = "OFFLINE",
+        /// It is not listed.
+        Absent = "ABSENT",
+    }
+}
+
+/// How often an agent is told the same thing before that counts as in vain.
+const TELLS_MAX: u32 = 2;
+/// How often it has to be seen after that. Time alone does not tell: whoever looks may have been busy with others.
+const SIGHTS_MIN: u32 = 6;
+
+/// How long is waited for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// From being told to falling silent, or from being forgotten to being missing.
+    pub answer: TimeDelta,
+    /// How long it has to be silent.
+    pub silence: TimeDelta,
+    /// How long it has to be missing.
+    pub absence: TimeDelta,
+}
+
+/// What was done about one agent, and what was seen since. Written down before each act.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Course {
+    /// When it was last told to go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<DateTime<Utc>>,
+    /// How often.
+    #[serde(default)]
+    pub tells: u32,
+    /// Since when it has been silent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_since: Option<DateTime<Utc>>,
+    /// When its tool was last told to forget it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgotten_at: Option<DateTime<Utc>>,
+    /// How often.
+    #[serde(default)]
+    pub forgets: u32,
+    /// Since when it has been missing from the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent_since: Option<DateTime<Utc>>,
+    /// How often it was looked for since anything was last done about it.
+    #[serde(default)]
+    pub sights: u32,
+}
+
+words! {
+    /// Why an agent is not gone.
+    AgentFault {
+        /// Its tool does not list it, and nobody saw it go.
+        Unknown = "AGENT_UNKNOWN",
+        /// It was told to go and is still there.
+        StillThere = "AGENT_STILL_THERE",
+        /// Its tool was told to forget it and still lists it.
+        StillListed = "RECORD_STILL_LISTED",
+        /// It came back after its tool had forgotten it.
+        CameBack = "AGENT_CAME_BACK",
+    }
+}
+
+/// What comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// Tell it to go.
+    Tell,
+    /// Have its tool forget it.
+    Forget,
+    /// Look again soon.
+    Look,
+    /// Wait until its device is there.
+    Await,
+    /// It is gone.
+    Gone,
+    /// It is not gone, and will not be.
+    Fail(AgentFault),
+}
+
+impl Course {
+    /// Notes what is seen at `now` and gives what comes next. The caller writes the course down before it does so.
+    pub fn next(&mut self, presence: Presence, now: DateTime<Utc>, patience: &Patience) -> Move {
+        self.sights += 1;
+        match (self.told_at, self.forgotten_at) {
+            (None, _) => match presence {
+                Presence::Online => self.tell(now),
+                Presence::Offline => Move::Await,
+                Presence::Absent => Move::Fail(AgentFault::Unknown),
+            },
+            (Some(told_at), None) => self.after_told(presence, told_at, now, patience),
+            (Some(_), Some(forgotten_at)) => self.after_forgotten(presence, forgotten_at, now, patience),
+        }
+    }
+
+    fn after_told(
+        &mut self,
+        presence: Presence,
+        told_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+        patience: &Patience,
+    ) -> Move {
+        if presence == Presence::Online {
+            self.silent_since = None;
+            return match () {
+                () if self.has_time(told_at, now, patience) => Move::Look,
+                () if self.tells < TELLS_MAX => self.tell(now),
+                () => Move::Fail(AgentFault::StillThere),
+            };
+        }
+        let silent_since = *self.silent_since.get_or_insert(now);
+        if now - silent_since < patience.silence { Move::Look } else { self.forget(now) }
+    }
+
+    fn after_forgotten(
+        &mut self,
+        presence: Presence,
+        forgotten_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+        patience: &Patience,
+    ) -> Move {
+        match presence {
+            Presence::Online => Move::Fail(AgentFault::CameBack),
+            Presence::Offline => {
+                self.absent_since = None;
+                match () {
+                    () if self.has_time(forgotten_at, now, patience) => Move::Look,
+                    () if self.forgets < TELLS_MAX => self.forget(now),
+                    () => Move::Fail(AgentFault::StillListed),
+                }
+            }
+            Presence::Absent => {
+                let absent_since = *self.absent_since.get_or_insert(now);
+                if now - absent_since < patience.absence { Move::Look } else { Move::Gone }
+            }
+        }
+    }
+
+    /// Whether what was ordered at `since` may still come.
+    fn has_time(&self, since: DateTime<Utc>, now: DateTime<Utc>, patience: &Patience) -> bool {
+        now - since < patience.answer || self.sights < SIGHTS_MIN
+    }
+
+    fn tell(&mut self, now: DateTime<Utc>) -> Move {
+        self.told_at = Some(now);
+        self.tells += 1;
+        self.sights = 0;
+        Move::Tell
+    }
+
+    fn forget(&mut self, now: DateTime<Utc>) -> Move {
+        self.forgotten_at = Some(now);
+        self.forgets += 1;
+        self.sights = 0;
+        Move::Forget
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Presence::*, *};
+
+    const PATIENCE: Patience =
+        Patience { answer: TimeDelta::seconds(120), silence: TimeDelta::seconds(60), absence: TimeDelta::seconds(60) };
+
+    /// What comes next at each look, the looks half a minute apart.
+    fn course(seen: &[Presence]) -> Vec<Move> {
+        let mut course = Course::default();
+        let at = |look: usize| DateTime::UNIX_EPOCH + TimeDelta::seconds(30) * i32::try_from(look).unwrap();
+        seen.iter().enumerate().map(|(look, presence)| course.next(*presence, at(look), &PATIENCE)).collect()
+    }
+
+    #[test]
+    fn an_agent_goes_by_being_told_falling_silent_being_forgotten_and_staying_away() {
+        use Move::{Forget, Gone, Look, Tell};
+        let seen = [Online, Online, Offline, Offline, Offline, Absent, Absent, Absent];
+        assert_eq!(course(&seen), [Tell, Look, Look, Look, Forget, Look, Look, Gone]);
+    }
+
+    #[test]
+    fn one_that_says_yes_and_stays_is_told_twice_and_then_fails() {
+        let moves = course(&[Online; 14]);
+        assert_eq!(moves.iter().filter(|next| **next == Move::Tell).count(), 2);
+        assert_eq!(moves.last(), Some(&Move::Fail(AgentFault::StillThere)));
+    }
+
+    #[test]
+    fn one_that_is_away_is_waited_for_and_one_that_nobody_knows_fails() {
+        assert_eq!(course(&[Offline, Offline, Online]), [Move::Await, Move::Await, Move::Tell]);
+        assert_eq!(course(&[Absent]), [Move::Fail(AgentFault::Unknown)]);
+    }
+
+    #[test]
+    fn one_that_comes_back_or_stays_listed_fails() {
+        let gone = [Online, Offline, Offline, Offline];
+        assert_eq!(course(&[&gone[..], &[Absent, Online]].concat()).pop(), Some(Move::Fail(AgentFault::CameBack)));
+        let listed = course(&[&gone[..], &[Offline; 16]].concat());
+        assert_eq!(listed.iter().filter(|next| **next == Move::Forget).count(), 2);
+        assert!(listed.contains(&Move::Fail(AgentFault::StillListed)));
+    }
+
+    #[test]
+    fn a_silence_that_is_broken_begins_anew() {
+        let moves = course(&[Online, Offline, Online, Offline, Offline, Offline]);
+        assert_eq!(moves[1..5], [Move::Look; 4]);
+        assert_eq!(moves[5], Move::Forget);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_gone_that_was_not_told_silent_forgotten_and_missing(seen in prop::collection::vec(0_usize..3, 1..60)) {
+            let seen: Vec<_> = seen.into_iter().map(|which| Presence::ALL[which]).collect();
+            let mut moves = course(&seen);
+            // Whoever fails is not looked at any more.
+            moves.truncate(moves.iter().position(|next| matches!(next, Move::Fail(_))).unwrap_or(moves.len()));
+            if let Some(gone) = moves.iter().position(|next| *next == Move::Gone) {
+                let told = moves.iter().position(|next| *next == Move::Tell).unwrap();
+                let forgotten = moves[..gone].iter().rposition(|next| *next == Move::Forget).unwrap();
+                prop_assert!(told < forgotten && seen[told] == Online);
+                prop_assert!(seen[forgotten - 2..=forgotten].iter().all(|presence| *presence != Online));
+                prop_assert!(seen[gone - 2..=gone].iter().all(|presence| *presence == Absent));
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Taking agents off devices.
+//!
+//! Numbered steps for each round: (1) each tool is asked for the list of the client's devices, once; (2) what that says of each
+//! target is added to its course, which says what comes next; (3) what is to be done is written down, in a deed that asks
+//! every gate once more; (4) then it is done, a few at a time. What the tool answers counts for nothing: the next rounds see.
+//!
+//! A run that is stopped anywhere leaves the course of each target as it was before its next act. Whoever goes on looks
+//! first, and tells an agent again only when it is seen to be there long after it was told. Targets whose devices are away
+//! wait, and so does the job when nothing else is left: it holds no worker meanwhile.
+
+mod reasons;
+mod round;
+
+use std::{collections::HashMap, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+
+use self::{
+    reasons::{away, not_gone, some_stay, unreached, waits},
+    round::{Round, Sight, is_short},
+};
+use super::{Task, TaskContext};
+use crate::{
+    app::{
+        agent::{self, TargetDetails},
+        job::LINES_MAX,
+    },
+    auth::Actor,
+    domain::{
+        agent::{AgentFault, Course, Move},
+        job::{JobKind, Outcome, Target, TargetState, Verdict},
+    },
+    error::{Error, Result},
+    ids::JobTargetId,
+};
+
+/// Acts that are under way at the same time.
+const ABREAST: usize = 8;
+/// Rounds in a row in which a tool may be out of sight.
+const BLIND_MAX: u32 = 4;
+/// Targets that are gone through before what was decided about them is done.
+const TOGETHER: usize = 40;
+/// How long devices that are away are left alone before somebody looks again.
+const AWAY_FOR: Duration = Duration::from_mins(1);
+/// The targets that are not over.
+const OPEN: [TargetState; 4] =
+    [TargetState::Pending, TargetState::Running, TargetState::Verifying, TargetState::Waiting];
+
+/// Removes agents.
+#[derive(Clone, Copy, Debug)]
+pub struct RemovalTask;
+
+#[async_trait]
+impl Task for RemovalTask {
+    fn kind(&self) -> JobKind {
+        JobKind::AgentRemoval
+    }
+
+    async fn run(&self, context: &TaskContext) -> Result<Outcome> {
+        let (mut courses, mut blind) = (HashMap::new(), 0);
+        loop {
+            let targets = context.targets(&OPEN, None, LINES_MAX.into()).await?;
+            let is_busy = match Round::look(context, &targets, &courses).await? {
+                Ok(round) => {
+                    blind = 0;
+                    pass(context, round, &targets, &mut courses).await?
+                }
+                // What was seen before is kept over a short outage.
+                Err(fault) if is_short(&fault) && blind < BLIND_MAX => {
+                    blind += 1;
+                    true
+                }
+                Err(fault) => return Ok(unreached(&fault, &targets)),
+            };
+            if let Some(outcome) = context.signals().should_stop() {
+                return Ok(outcome);
+            }
+            if !is_busy {
+                return over(context).await;
+            }
+            tokio::select! {
+                outcome = context.signals().stopping() => return Ok(outcome),
+                () = tokio::time::sleep(context.app().parts().systems.look_every()) => {}
+            }
+        }
+    }
+}
+
+/// Takes every target as far as this round's sight goes; gives whether another round is needed soon.
+async fn pass(
+    context: &TaskContext,
+    mut round: Round,
+    targets: &[Target],
+    courses: &mut HashMap<JobTargetId, Course>,
+) -> Result<bool> {
+    let mut is_busy = false;
+    for targets in targets.chunks(TOGETHER) {
+        if context.signals().should_stop().is_some() {
+            break;
+        }
+        is_busy |= go_through(context, &mut round, targets, courses).await?;
+        tell(context).await?;
+    }
+    Ok(is_busy)
+}
+
+/// Does so for a few of them, and does what was decided.
+async fn go_through(
+    context: &TaskContext,
+    round: &mut Round,
+    targets: &[Target],
+    courses: &mut HashMap<JobTargetId, Course>,
+) -> Result<bool> {
+    let (mut is_busy, mut acts) = (false, Vec::new());
+    for target in targets {
+        let Some(mut sight) = round.take(target, context.app().now()) else { continue };
+        match sight.next {
+            Move::Tell | Move::Forget => {
+                let actor = Actor::system();
+                let mut deed = context.begin(&actor).await?;
+                let order = agent::under_order(&mut deed, context.job(), target, &sight.details, sight.next).await?;
+                deed.commit().await?;
+                acts.push((sight.endpoints.clone(), sight.next, order));
+                is_busy = true;
+            }
+            Move::Look => is_busy = true,
+            Move::Await => put_off(context, target, &sight).await?,
+            Move::Gone => gone(context, target, &sight).await?,
+            Move::Fail(fault) => give_up(context, target, &sight, fault).await?,
+        }
+        courses.insert(target.id, std::mem::take(&mut sight.details.course));
+    }
+    stream::iter(acts)
+        .for_each_concurrent(ABREAST, |(endpoints, next, order)| async move {
+            let place = order.what().endpoint.clone();
+            let done =
+                if next == Move::Tell { endpoints.uninstall(order).await } else { endpoints.forget(order).await };
+            if let Err(fault) = done {
+                // Whether it had an effect all the same is seen by looking.
+                tracing::warn!(job.id = %context.job().id, endpoint = place, error = %fault, "an act was refused");
+            }
+        })
+        .await;
+    Ok(is_busy)
+}
+
+async fn put_off(context: &TaskContext, target: &Target, sight: &Sight) -> Result<()> {
+    if target.state == TargetState::Waiting {
+        return Ok(());
+    }
+    let actor = Actor::system();
+    let mut deed = context.begin(&actor).await?;
+    agent::put_off(&mut deed, context.job(), target, &sight.details, away(&target.name, sight.last_seen)).await?;
+    deed.commit().await
+}
+
+async fn gone(context: &TaskContext, target: &Target, sight: &Sight) -> Result<()> {
+    let actor = Actor::system();
+    let mut deed = context.begin(&actor).await?;
+    let removal = sight.details.clone().removal(sight.presence, None);
+    agent::gone(&mut deed, context.job(), target, &removal).await?;
+    deed.commit().await
+}
+
+async fn give_up(context: &TaskContext, target: &Target, sight: &Sight, fault: AgentFault) -> Result<()> {
+    let actor = Actor::system();
+    let mut deed = context.begin(&actor).await?;
+    let removal = sight.details.clone().removal(sight.presence, Some(fault));
+    agent::failed(&mut deed, context.job(), target, &removal, not_gone(&target.name, fault)).await?;
+    deed.commit().await
+}
+
+/// Says how far it is.
+async fn tell(context: &TaskContext) -> Result<()> {
+    let counts = context.recount().await?;
+    context.progress().update(|progress| {
+        progress.done = counts.finished().into();
+        progress.total = Some(counts.total().into());
+    });
+    Ok(())
+}
+
+/// How the run ends when nothing can be done about any target now.
+async fn over(context: &TaskContext) -> Result<Outcome> {
+    let counts = context.recount().await?;
+    Ok(match counts.verdict() {
+        Verdict::Waiting => Outcome::Wait(AWAY_FOR, waits(counts.of(TargetState::Waiting))),
+        verdict => Outcome::of(verdict, None, some_stay()),
+    })
+}
+
+/// What is known of a target: as it was written down, unless this run knows better. One that is ordered anew begins anew.
+fn details(target: &Target, courses: &HashMap<JobTargetId, Course>) -> Result<TargetDetails> {
+    let mut details: TargetDetails = serde_json::from_value(target.details.clone()).map_err(Error::internal)?;
+    match courses.get(&target.id) {
+        Some(course) => details.course = course.clone(),
+        None if target.state == TargetState::Pending => details.course = Course::default(),
+        None => {}
+    }
+    Ok(details)
+}
