@@ -90,6 +90,7 @@ fn every_root_field_but_nodes_is_nullable() {
 /// What may come twice without a key or a revision, and why nothing is done twice then.
 const SAFE_TWICE: &[(&str, &str)] = &[
     ("apiKeyRevoke", "a key ends once; a second end is refused"),
+    ("connectorProbe", "whoever looks twice sees what is there the second time"),
     ("dataReturnAcknowledge", "a return is judged once; a second verdict is refused"),
     ("factsVerify", "each row has its revision"),
     ("jobCancel", "a job that was asked to stop is not asked again"),

@@ -28,9 +28,9 @@ const HASH: &str = "000000000000000000000000000000000000000000000000000000000000
 
 /// A client whose data lies at `acme/old` of a store.
 pub(crate) struct Doomed {
-    client: ClientId,
+    pub(crate) client: ClientId,
     pub(crate) holding: HoldingId,
-    run: EngagementId,
+    pub(crate) run: EngagementId,
     store: &'static str,
     method: SanitizationMethod,
 }

@@ -17,6 +17,7 @@ mod destructions;
 mod doomed;
 mod drains;
 mod outages;
+mod removals;
 mod returns;
 mod stops;
 

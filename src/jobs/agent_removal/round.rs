@@ -83,10 +83,7 @@ impl Round {
     }
 }
 
-async fn view(
-    context: &TaskContext,
-    (id, group): &(ConnectorId, String),
-) -> Result<std::result::Result<View, Fault>> {
+async fn view(context: &TaskContext, (id, group): &(ConnectorId, String)) -> Result<std::result::Result<View, Fault>> {
     let endpoints = match connector::open(context.app(), *id).await? {
         Ok(endpoints) => endpoints,
         Err(fault) => return Ok(Err(fault)),

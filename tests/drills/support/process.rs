@@ -56,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) data: Option<PathBuf>,
     /// The address of the store whose bucket `data` is what those drills call `bucket`.
     pub(crate) bucket: Option<String>,
+    /// The folder with the state of simulated devices.
+    pub(crate) lab: Option<PathBuf>,
     /// A job to order instead of working, and to die before anybody is told of it.
     pub(crate) order: Option<Args>,
 }
@@ -94,7 +96,7 @@ pub(crate) async fn be_a_worker() {
         return order_and_die(&plan, args).await;
     }
     let queue = Queue::open(plan.settings()).unwrap();
-    let app = stack::app(stack::connect(&plan.database).await, queue.hints());
+    let app = stack::app_with(stack::connect(&plan.database).await, queue.hints(), plan.lab.clone());
     let _background = queue.start(&app);
     let mut registry = Registry::default().with(Lab { log: plan.log.clone() });
     if let Some(data) = &plan.data {

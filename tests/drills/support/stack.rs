@@ -9,6 +9,7 @@ use std::{
 };
 
 use gangway::{
+    adapters::systems::Connected,
     app::{App, Parts, job, log},
     auth::{Actor, ClientScope},
     clock::System,
@@ -41,6 +42,11 @@ pub(crate) async fn connect(url: &str) -> Db {
 
 /// An application on `db`.
 pub(crate) fn app(db: Db, hints: Arc<dyn Hints>) -> App {
+    app_with(db, hints, None)
+}
+
+/// The same with simulated devices, whose state lies in a folder.
+pub(crate) fn app_with(db: Db, hints: Arc<dyn Hints>, lab: Option<PathBuf>) -> App {
     App::new(Parts {
         shelves: gangway::ports::shelves::Shelves::default(),
         uploads: gangway::app::file::Uploads {
@@ -56,7 +62,7 @@ pub(crate) fn app(db: Db, hints: Arc<dyn Hints>) -> App {
         hints,
         ticks: job::Ticks::default(),
         written: Arc::default(),
-        systems: Arc::new(gangway::ports::endpoints::NoSystems),
+        systems: Arc::new(Connected::new(lab, Duration::from_millis(100))),
         seal: Arc::new(gangway::auth::Seal::new(&gangway::auth::Secret::new("s".repeat(32).into()).unwrap()).unwrap()),
         log_keys: Arc::new(Keys {
             signer: Signer::from_seed("gangway.test/log", &[7; 32]).unwrap(),
@@ -105,6 +111,7 @@ impl Stack {
             log: home.path().join("runs.log"),
             data: None,
             bucket: None,
+            lab: None,
             order: None,
         };
         let queue = Queue::open(plan.settings()).unwrap();
