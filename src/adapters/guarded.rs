@@ -1,6 +1,7 @@
 //! What every outside system is spoken to through: a limit of time for each call, a pace, and a rest when it does not answer.
 
 use std::{
+    collections::HashSet,
     future::Future,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -96,6 +97,10 @@ impl Endpoints for Guarded {
         self.call("list", self.inner.roster(group)).await
     }
 
+    async fn elsewhere(&self, group: &str, ids: &[String]) -> Result<HashSet<String>> {
+        self.call("list", self.inner.elsewhere(group, ids)).await
+    }
+
     async fn uninstall(&self, order: Clearance<Order>) -> Result<()> {
         self.call("uninstall", self.inner.uninstall(order)).await
     }
@@ -141,6 +146,10 @@ mod tests {
             } else {
                 Err(Fault::new(ConnectorFault::Transient, "list", "down"))
             }
+        }
+
+        async fn elsewhere(&self, _group: &str, _ids: &[String]) -> Result<HashSet<String>> {
+            Ok(HashSet::new())
         }
 
         async fn uninstall(&self, _order: Clearance<Order>) -> Result<()> {

@@ -8,7 +8,7 @@
 //! online → told → silent for a while → forgotten → missing for a while → gone
 //!    │       ├→ still there: told once more, then AGENT_STILL_THERE
 //!    │       └→ (forgotten) back again: AGENT_CAME_BACK · still listed: RECORD_STILL_LISTED
-//!    └→ offline: waits, and is never forgotten · not listed: AGENT_UNKNOWN
+//!    └→ offline: waits, and is never forgotten · not listed: AGENT_UNKNOWN · in another's group: AGENT_MOVED
 //! ```
 //!
 //! # Source
@@ -25,8 +25,10 @@ words! {
         Online = "ONLINE",
         /// It is listed and not connected.
         Offline = "OFFLINE",
-        /// It is not listed.
+        /// It is not listed, in any group.
         Absent = "ABSENT",
+        /// It is listed in a group that is not the client's.
+        Elsewhere = "ELSEWHERE",
     }
 }
 
@@ -84,6 +86,8 @@ words! {
         StillListed = "RECORD_STILL_LISTED",
         /// It came back after its tool had forgotten it.
         CameBack = "AGENT_CAME_BACK",
+        /// Its tool lists it in a group that is not the client's.
+        Moved = "AGENT_MOVED",
     }
 }
 
@@ -113,6 +117,7 @@ impl Course {
                 Presence::Online => self.tell(now),
                 Presence::Offline => Move::Await,
                 Presence::Absent => Move::Fail(AgentFault::Unknown),
+                Presence::Elsewhere => Move::Fail(AgentFault::Moved),
             },
             (Some(told_at), None) => self.after_told(presence, told_at, now, patience),
             (Some(_), Some(forgotten_at)) => self.after_forgotten(presence, forgotten_at, now, patience),
@@ -126,13 +131,17 @@ impl Course {
         now: DateTime<Utc>,
         patience: &Patience,
     ) -> Move {
-        if presence == Presence::Online {
-            self.silent_since = None;
-            return match () {
-                () if self.has_time(told_at, now, patience) => Move::Look,
-                () if self.tells < TELLS_MAX => self.tell(now),
-                () => Move::Fail(AgentFault::StillThere),
-            };
+        match presence {
+            Presence::Elsewhere => return Move::Fail(AgentFault::Moved),
+            Presence::Online => {
+                self.silent_since = None;
+                return match () {
+                    () if self.has_time(told_at, now, patience) => Move::Look,
+                    () if self.tells < TELLS_MAX => self.tell(now),
+                    () => Move::Fail(AgentFault::StillThere),
+                };
+            }
+            Presence::Offline | Presence::Absent => {}
         }
         let silent_since = *self.silent_since.get_or_insert(now);
         if now - silent_since < patience.silence { Move::Look } else { self.forget(now) }
@@ -146,6 +155,7 @@ impl Course {
         patience: &Patience,
     ) -> Move {
         match presence {
+            Presence::Elsewhere => Move::Fail(AgentFault::Moved),
             Presence::Online => Move::Fail(AgentFault::CameBack),
             Presence::Offline => {
                 self.absent_since = None;
@@ -228,6 +238,15 @@ mod tests {
     }
 
     #[test]
+    fn one_that_was_moved_to_somebody_else_is_not_touched_whatever_was_done_before() {
+        let gone = [Online, Offline, Offline, Offline, Absent, Absent];
+        for before in 0..gone.len() {
+            let moves = course(&[&gone[..before], &[Elsewhere]].concat());
+            assert_eq!(moves.last(), Some(&Move::Fail(AgentFault::Moved)), "{before}");
+        }
+    }
+
+    #[test]
     fn a_silence_that_is_broken_begins_anew() {
         let moves = course(&[Online, Offline, Online, Offline, Offline, Offline]);
         assert_eq!(moves[1..5], [Move::Look; 4]);
@@ -236,7 +255,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_gone_that_was_not_told_silent_forgotten_and_missing(seen in prop::collection::vec(0_usize..3, 1..60)) {
+        fn nothing_is_gone_that_was_not_told_silent_forgotten_and_missing(seen in prop::collection::vec(0_usize..4, 1..60)) {
             let seen: Vec<_> = seen.into_iter().map(|which| Presence::ALL[which]).collect();
             let mut moves = course(&seen);
             // Whoever fails is not looked at any more.
@@ -245,7 +264,7 @@ mod tests {
                 let told = moves.iter().position(|next| *next == Move::Tell).unwrap();
                 let forgotten = moves[..gone].iter().rposition(|next| *next == Move::Forget).unwrap();
                 prop_assert!(told < forgotten && seen[told] == Online);
-                prop_assert!(seen[forgotten - 2..=forgotten].iter().all(|presence| *presence != Online));
+                prop_assert!(seen[forgotten - 2..=forgotten].iter().all(|presence| [Offline, Absent].contains(presence)));
                 prop_assert!(seen[gone - 2..=gone].iter().all(|presence| *presence == Absent));
             }
         }

@@ -1,6 +1,6 @@
 //! Tools that manage the devices of many clients, and what is asked of them.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -109,6 +109,12 @@ pub trait Endpoints: Send + Sync {
     /// # Errors
     /// [`Fault`]: `NotFound` when there is no such group, `Permanent` when there are more devices.
     async fn roster(&self, group: &str) -> Result<Vec<Endpoint>>;
+
+    /// Those of `ids` that are listed in another group than `group`: what is missing from one group may have been moved.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn elsewhere(&self, group: &str, ids: &[String]) -> Result<HashSet<String>>;
 
     /// Tells an agent to take itself off its device.
     ///

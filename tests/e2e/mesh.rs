@@ -102,6 +102,13 @@ impl Mesh {
         id.unwrap_or_else(|| panic!("{told}")).to_owned()
     }
 
+    /// Moves a device to a new group, which is somebody else's.
+    pub(crate) fn hand_over(&self, device: &str, name: &str) {
+        let group = self.added(name);
+        let told = self.control(&["MoveToDeviceGroup", "--devid", device, "--id", &group]);
+        assert!(told.contains("ok"), "{told}");
+    }
+
     pub(crate) fn address(&self) -> String {
         format!("wss://127.0.0.1:{}", self.port)
     }

@@ -1,6 +1,6 @@
 //! Simulated devices, for trying out and for tests: what real ones do, good and bad, by a seed.
 //!
-//! The address `lab://SEED?size=20&offline=1&slow=1&liar=1&zombie=1` says how many devices every group has and how many of
+//! The address `lab://SEED?size=20&offline=1&slow=1&liar=1&zombie=1&mover=1` says how many devices every group has and how many of
 //! them are of which [`Temper`]; the seed says which. `away` says for how many looks those that are offline stay away, and
 //! `flaky=1` that one look in five is not answered. A device of the group `acme` is called `acme-001`. What was done to
 //! them is kept in one file for each connector, so that several processes, and the same one after a crash, see one world.
@@ -10,7 +10,7 @@
 
 mod world;
 
-use std::{fs, io, path::PathBuf, sync::Arc};
+use std::{collections::HashSet, fs, io, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -104,6 +104,11 @@ impl Endpoints for Lab {
     async fn roster(&self, group: &str) -> Result<Vec<Endpoint>> {
         let group = group.to_owned();
         self.with(move |world, state| world.look(state, &group)).await?
+    }
+
+    async fn elsewhere(&self, group: &str, ids: &[String]) -> Result<HashSet<String>> {
+        let (group, ids) = (group.to_owned(), ids.to_vec());
+        self.with(move |world, state| world.moved(state, &group, &ids)).await
     }
 
     async fn uninstall(&self, order: Clearance<Order>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What simulated devices are like, and what becomes of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ pub enum Temper {
     Liar,
     /// It falls silent, and comes back once it is forgotten.
     Zombie,
+    /// Somebody moves it to another group while it is told to go.
+    Mover,
 }
 
 /// Looks that a slow device takes to go.
@@ -75,9 +77,13 @@ impl World {
         let mut count = |name: &str| counts.remove(name);
         let size = count("size").unwrap_or(20);
         let mut tempers = Vec::new();
-        for (name, temper) in
-            [("offline", Temper::Offline), ("slow", Temper::Slow), ("liar", Temper::Liar), ("zombie", Temper::Zombie)]
-        {
+        for (name, temper) in [
+            ("offline", Temper::Offline),
+            ("slow", Temper::Slow),
+            ("liar", Temper::Liar),
+            ("zombie", Temper::Zombie),
+            ("mover", Temper::Mover),
+        ] {
             tempers.extend(std::iter::repeat_n(temper, count(name).unwrap_or_default().min(size)));
         }
         let away_looks = count("away").unwrap_or(AWAY_LOOKS) as u64;
@@ -113,9 +119,25 @@ impl World {
             let temper = if temper == Temper::Offline && look > self.away_looks { Temper::Good } else { temper };
             let presence = presence(temper, look, state.done.get(&id));
             let hostname = id.clone();
-            (presence != Presence::Absent).then_some(Endpoint { id, hostname, presence, last_seen: None })
+            matches!(presence, Presence::Online | Presence::Offline).then_some(Endpoint {
+                id,
+                hostname,
+                presence,
+                last_seen: None,
+            })
         };
         Ok((0..self.size()).filter_map(listed).collect())
+    }
+}
+
+impl World {
+    /// Those of `ids`, devices of `group`, that were moved to another.
+    pub(super) fn moved(&self, state: &State, group: &str, ids: &[String]) -> HashSet<String> {
+        let look = state.looks.get(group).copied().unwrap_or_default();
+        let devices = (0..self.size()).map(|index| self.device(group, index)).filter(|(id, _)| ids.contains(id));
+        let is_elsewhere =
+            |(id, temper): &(String, Temper)| presence(*temper, look, state.done.get(id)) == Presence::Elsewhere;
+        devices.filter(is_elsewhere).map(|(id, _)| id).collect()
     }
 }
 
@@ -125,6 +147,8 @@ fn presence(temper: Temper, look: u64, done: Option<&Done>) -> Presence {
     let (told, forgotten) = (since(done.and_then(|done| done.told)), since(done.and_then(|done| done.forgotten)));
     let is_gone = match temper {
         Temper::Liar => false,
+        Temper::Mover if told.is_some() => return Presence::Elsewhere,
+        Temper::Mover => false,
         Temper::Slow => told.is_some_and(|looks| looks > SLOW_LOOKS),
         Temper::Zombie => told.is_some() && forgotten.is_none_or(|looks| looks <= 1),
         Temper::Good | Temper::Offline => told.is_some(),

@@ -13,7 +13,7 @@
 
 mod session;
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta};
@@ -142,31 +142,19 @@ impl Endpoints for MeshCentral {
 
     async fn roster(&self, group: &str) -> Result<Vec<Endpoint>> {
         let mut turn = self.session().await?;
-        let mut found: Vec<Endpoint> = Vec::new();
-        loop {
-            let question = json!({ "action": "nodes", "meshid": group, "skip": found.len(), "limit": ROSTER_MAX, "responseid": "list" });
-            let answer = turn
-                .session
-                .ask("list", &question, |told| told["action"] == "nodes" && told["responseid"] == "list")
-                .await?;
-            let page = page(&answer, group)?;
-            let (count, limit) = (page.len(), answer["limit"].as_u64());
-            found.extend(page);
-            if found.len() > ROSTER_MAX {
-                return Err(Fault::new(ConnectorFault::Permanent, "list", "more devices than a list may have"));
-            }
-            // A server that gives its list in pages says so by their size.
-            if count == 0 || limit.is_none_or(|limit| (count as u64) < limit) {
-                break;
-            }
-        }
-        let question = json!({ "action": "lastconnects", "tag": "seen" });
-        let seen = turn.session.ask("list", &question, |told| told["action"] == "lastconnects").await?;
-        for endpoint in &mut found {
-            endpoint.last_seen = seen["lastconnects"][&endpoint.id].as_i64().and_then(Instant::from_timestamp_millis);
-        }
+        let listed = list(&mut turn.session, Some(group)).await?;
+        let seen = last_seen(&mut turn.session).await?;
         turn.keep();
-        Ok(found)
+        let own = listed.into_iter().filter(|(of, _)| of == group);
+        Ok(own.map(|(_, endpoint)| Endpoint { last_seen: seen(&endpoint.id), ..endpoint }).collect())
+    }
+
+    async fn elsewhere(&self, group: &str, ids: &[String]) -> Result<HashSet<String>> {
+        let mut turn = self.session().await?;
+        let listed = list(&mut turn.session, None).await?;
+        turn.keep();
+        let others = listed.into_iter().filter(|(of, endpoint)| of != group && ids.contains(&endpoint.id));
+        Ok(others.map(|(_, endpoint)| endpoint.id).collect())
     }
 
     async fn uninstall(&self, order: Clearance<Order>) -> Result<()> {
@@ -178,25 +166,53 @@ impl Endpoints for MeshCentral {
     }
 }
 
-/// The devices of `group` in one answer. What the answer says of other groups is not meant.
-fn page(answer: &Value, group: &str) -> Result<Vec<Endpoint>> {
+/// The devices of `group`, or of every group that the account sees, each with its group.
+async fn list(session: &mut Session, group: Option<&str>) -> Result<Vec<(String, Endpoint)>> {
+    let mut found = Vec::new();
+    loop {
+        let mut question = json!({ "action": "nodes", "skip": found.len(), "limit": ROSTER_MAX, "responseid": "list" });
+        if let Some(group) = group {
+            question["meshid"] = group.into();
+        }
+        let is_answer = |told: &Value| told["action"] == "nodes" && told["responseid"] == "list";
+        let answer = session.ask("list", &question, is_answer).await?;
+        let page = page(&answer)?;
+        let (count, limit) = (page.len(), answer["limit"].as_u64());
+        found.extend(page);
+        if found.len() > ROSTER_MAX {
+            return Err(Fault::new(ConnectorFault::Permanent, "list", "more devices than a list may have"));
+        }
+        // A server that gives its list in pages says so by their size.
+        if count == 0 || limit.is_none_or(|limit| (count as u64) < limit) {
+            return Ok(found);
+        }
+    }
+}
+
+/// When the server last heard of each device.
+async fn last_seen(session: &mut Session) -> Result<impl Fn(&str) -> Option<Instant> + use<>> {
+    let question = json!({ "action": "lastconnects", "tag": "seen" });
+    let seen = session.ask("list", &question, |told| told["action"] == "lastconnects").await?;
+    Ok(move |id: &str| seen["lastconnects"][id].as_i64().and_then(Instant::from_timestamp_millis))
+}
+
+/// The devices in one answer, each with its group.
+fn page(answer: &Value) -> Result<Vec<(String, Endpoint)>> {
     if let Some(refusal) = answer["result"].as_str() {
         return Err(Fault::new(ConnectorFault::NotFound, "list", refusal));
     }
     let unreadable = || Fault::new(ConnectorFault::Permanent, "list", "a list that does not read");
-    let groups = answer["nodes"].as_object().ok_or_else(unreadable)?;
-    let Some(devices) = groups.get(group) else { return Ok(Vec::new()) };
-    let device = |device: &Value| {
-        let id = device["_id"].as_str().ok_or_else(unreadable)?.to_owned();
-        let is_connected = device["conn"].as_u64().unwrap_or_default() & AGENT_CONNECTED != 0;
-        Ok(Endpoint {
-            hostname: device["rname"].as_str().or_else(|| device["name"].as_str()).unwrap_or(&id).to_owned(),
-            presence: if is_connected { Presence::Online } else { Presence::Offline },
-            last_seen: None,
-            id,
-        })
-    };
-    devices.as_array().ok_or_else(unreadable)?.iter().map(device).collect()
+    let mut found = Vec::new();
+    for (group, devices) in answer["nodes"].as_object().ok_or_else(unreadable)? {
+        for device in devices.as_array().ok_or_else(unreadable)? {
+            let id = device["_id"].as_str().ok_or_else(unreadable)?.to_owned();
+            let is_connected = device["conn"].as_u64().unwrap_or_default() & AGENT_CONNECTED != 0;
+            let hostname = device["rname"].as_str().or_else(|| device["name"].as_str()).unwrap_or(&id).to_owned();
+            let presence = if is_connected { Presence::Online } else { Presence::Offline };
+            found.push((group.clone(), Endpoint { id, hostname, presence, last_seen: None }));
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -204,21 +220,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_read_device_by_device_and_of_the_group_that_was_asked_for_alone() {
+    fn a_list_is_read_device_by_device_each_with_its_group() {
         let answer = json!({ "action": "nodes", "nodes": {
             "mesh//acme": [{ "_id": "node//1", "name": "pc-1", "rname": "PC-1", "conn": 1 },
                            { "_id": "node//2", "name": "pc-2", "conn": 16 }, { "_id": "node//3" }],
             "mesh//other": [{ "_id": "node//4", "conn": 1 }] } });
-        let found = page(&answer, "mesh//acme").unwrap();
-        let seen: Vec<_> = found.iter().map(|one| (one.id.as_str(), one.hostname.as_str(), one.presence)).collect();
+        let found = page(&answer).unwrap();
+        let seen: Vec<_> =
+            found.iter().map(|(of, one)| (of.as_str(), one.id.as_str(), one.hostname.as_str(), one.presence)).collect();
         let (online, offline) = (Presence::Online, Presence::Offline);
-        assert_eq!(seen, [("node//1", "PC-1", online), ("node//2", "pc-2", offline), ("node//3", "node//3", offline)]);
-        assert!(page(&json!({ "nodes": {} }), "mesh//acme").unwrap().is_empty());
+        assert_eq!(
+            seen,
+            [
+                ("mesh//acme", "node//1", "PC-1", online),
+                ("mesh//acme", "node//2", "pc-2", offline),
+                ("mesh//acme", "node//3", "node//3", offline),
+                ("mesh//other", "node//4", "node//4", online),
+            ]
+        );
+        assert!(page(&json!({ "nodes": {} })).unwrap().is_empty());
     }
 
     #[test]
     fn an_answer_that_is_no_list_is_no_empty_list() {
-        let fault = |answer| page(&answer, "mesh//acme").unwrap_err().kind;
+        let fault = |answer| page(&answer).unwrap_err().kind;
         assert_eq!(fault(json!({ "result": "Invalid group id" })), ConnectorFault::NotFound);
         assert_eq!(fault(json!({})), ConnectorFault::Permanent);
         assert_eq!(fault(json!({ "nodes": [] })), ConnectorFault::Permanent);

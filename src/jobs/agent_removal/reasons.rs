@@ -87,6 +87,10 @@ pub(super) fn not_gone(name: &str, fault: AgentFault) -> JobError {
             "is silent, and its tool lists it although it was told to forget it.",
             "Delete the record in the tool, then order the job again.",
         ),
+        AgentFault::Moved => (
+            "is listed in a group of devices that is not the client's, and was not touched there.",
+            "Move it back to the client's group, or say in an exception whose it is now.",
+        ),
         AgentFault::CameBack => (
             "came back after its tool had forgotten it: it is still on its device.",
             "Take it off by hand on its device, then order the job again.",

@@ -1,7 +1,7 @@
 //! One look at the tools' lists, and what it says of each target.
 
 use std::{
-    collections::{BTreeMap, HashMap, btree_map::Entry},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -20,10 +20,15 @@ use crate::{
     ports::endpoints::{Endpoint, Endpoints, Fault},
 };
 
+/// A tool, and the group of devices in it that is the client's.
+type Place = (ConnectorId, String);
+
 /// What one list says.
 struct View {
     endpoints: Arc<dyn Endpoints>,
     listed: HashMap<String, Endpoint>,
+    /// Those that are missing from it and listed in another group.
+    elsewhere: HashSet<String>,
 }
 
 /// What was seen of a target, and what comes next.
@@ -42,7 +47,7 @@ pub(super) struct Sight {
 
 /// The lists of one round.
 pub(super) struct Round {
-    views: BTreeMap<(ConnectorId, String), View>,
+    views: BTreeMap<Place, View>,
     known: HashMap<JobTargetId, TargetDetails>,
 }
 
@@ -56,17 +61,21 @@ impl Round {
         targets: &[Target],
         courses: &HashMap<JobTargetId, Course>,
     ) -> Result<std::result::Result<Self, Fault>> {
-        let (mut views, mut known) = (BTreeMap::new(), HashMap::new());
+        let mut known = HashMap::new();
         for target in targets {
-            let details = details(target, courses)?;
+            known.insert(target.id, details(target, courses)?);
+        }
+        let mut wanted: BTreeMap<Place, Vec<&str>> = BTreeMap::new();
+        for details in known.values() {
             let place = (details.connector_id, details.group.clone());
-            if let Entry::Vacant(vacant) = views.entry(place) {
-                match view(context, vacant.key()).await? {
-                    Ok(view) => vacant.insert(view),
-                    Err(fault) => return Ok(Err(fault)),
-                };
-            }
-            known.insert(target.id, details);
+            wanted.entry(place).or_default().push(&details.endpoint);
+        }
+        let mut views = BTreeMap::new();
+        for (place, endpoints) in wanted {
+            match view(context, &place, &endpoints).await? {
+                Ok(view) => views.insert(place, view),
+                Err(fault) => return Ok(Err(fault)),
+            };
         }
         Ok(Ok(Self { views, known }))
     }
@@ -76,23 +85,30 @@ impl Round {
         let mut details = self.known.remove(&target.id)?;
         let view = self.views.get(&(details.connector_id, details.group.clone()))?;
         let seen = view.listed.get(&details.endpoint);
-        let presence = seen.map_or(Presence::Absent, |seen| seen.presence);
+        let missing = if view.elsewhere.contains(&details.endpoint) { Presence::Elsewhere } else { Presence::Absent };
+        let presence = seen.map_or(missing, |seen| seen.presence);
         let next = details.course.next(presence, now, &view.endpoints.patience());
         let (last_seen, endpoints) = (seen.and_then(|seen| seen.last_seen), Arc::clone(&view.endpoints));
         Some(Sight { details, presence, last_seen, next, endpoints })
     }
 }
 
-async fn view(context: &TaskContext, (id, group): &(ConnectorId, String)) -> Result<std::result::Result<View, Fault>> {
+/// What the tool at `place` lists, and where those of `wanted` are that it does not list there.
+async fn view(context: &TaskContext, place: &Place, wanted: &[&str]) -> Result<std::result::Result<View, Fault>> {
+    let (id, group) = place;
     let endpoints = match connector::open(context.app(), *id).await? {
         Ok(endpoints) => endpoints,
         Err(fault) => return Ok(Err(fault)),
     };
-    let listed = match endpoints.roster(group).await {
-        Ok(roster) => roster.into_iter().map(|endpoint| (endpoint.id.clone(), endpoint)).collect(),
-        Err(fault) => return Ok(Err(fault)),
+    let seen = async {
+        let roster = endpoints.roster(group).await?;
+        let listed: HashMap<_, _> = roster.into_iter().map(|endpoint| (endpoint.id.clone(), endpoint)).collect();
+        let is_missing = |id: &&&str| !listed.contains_key(**id);
+        let missing: Vec<String> = wanted.iter().filter(is_missing).map(|id| (*id).to_owned()).collect();
+        let elsewhere = if missing.is_empty() { HashSet::new() } else { endpoints.elsewhere(group, &missing).await? };
+        Ok((listed, elsewhere))
     };
-    Ok(Ok(View { endpoints, listed }))
+    Ok(seen.await.map(|(listed, elsewhere)| View { endpoints: Arc::clone(&endpoints), listed, elsewhere }))
 }
 
 /// Whether it may be over with the next look.

@@ -156,7 +156,7 @@ fn complaint(payload: &Value) -> &str {
 
 on_both_stacks! {
     async fn five_hundred_devices_end_as_they_are_and_none_is_taken_for_gone_that_is_not(test) {
-        let fleet = Fleet::of(test, "lab://42?size=500&offline=25&slow=20&liar=5&zombie=5").await;
+        let fleet = Fleet::of(test, "lab://42?size=500&offline=25&slow=20&liar=5&zombie=5&mover=3").await;
         let working = fleet.site.work();
         let job = fleet.start().await;
         let ended = fleet.site.until(&job, "PARTIAL").await;
@@ -184,6 +184,10 @@ on_both_stacks! {
                     assert_eq!((line["state"].as_str(), target["state"].as_str(), code), (Some("ACTIVE"), Some("FAILED"), Some("AGENT_STILL_THERE")), "{name}");
                     assert_eq!((tells, forgets), (2, 0), "{name}");
                 }
+                Temper::Mover => {
+                    assert_eq!((line["state"].as_str(), target["state"].as_str(), code), (Some("ACTIVE"), Some("FAILED"), Some("AGENT_MOVED")), "{name}");
+                    assert_eq!((tells, forgets), (1, 0), "what is somebody else's is not forgotten: {name}");
+                }
                 Temper::Zombie => {
                     assert_eq!((line["state"].as_str(), target["state"].as_str(), code), (Some("ACTIVE"), Some("FAILED"), Some("AGENT_CAME_BACK")), "{name}");
                     assert_eq!(outcome["presence"], "ONLINE", "{name}");
@@ -192,8 +196,8 @@ on_both_stacks! {
         }
         let log = kinds(&fleet.site.test).await;
         let count = |kind: &str| log.iter().filter(|event| *event == kind).count();
-        assert_eq!((count("agent.gone"), count("holding.removal_failed")), (490, 10));
-        assert!(count("agent.dismissed") >= 500 && count("agent.forgotten") == 495 && count("holding.waiting") >= 25);
+        assert_eq!((count("agent.gone"), count("holding.removal_failed")), (487, 13));
+        assert!(count("agent.dismissed") >= 500 && count("agent.forgotten") == 492 && count("holding.waiting") >= 25);
     }
 
     async fn a_device_that_is_away_is_waited_for_without_a_worker_and_shown_to_the_client(test) {
@@ -334,8 +338,8 @@ async fn until_told(test: &TestApp, kind: &str, count: usize) {
 on_both_stacks! {
     async fn a_real_tool_with_real_agents_is_believed_nothing(test) {
         let mesh = Mesh::start();
-        let ((mut goes, going), (mut returns, returning), (_stays, staying)) =
-            (mesh.agent("goes").await, mesh.agent("returns").await, mesh.agent("stays").await);
+        let ((mut goes, going), (mut returns, returning), (_stays, staying), (_moves, moving)) =
+            (mesh.agent("goes").await, mesh.agent("returns").await, mesh.agent("stays").await, mesh.agent("moves").await);
         let systems = Connected::new(None, Duration::from_millis(200));
         let site = Site::of(test.with(|parts| parts.systems = Arc::new(systems))).await;
         let admin = colleague(&site.test, &[Role::Admin]).await;
@@ -357,14 +361,15 @@ on_both_stacks! {
         let line = |name: &str, reference: &str, details: Value| json!({ "name": name, "externalRef": reference, "connectorId": connector, "details": details });
         let agent = || json!({ "agent": { "tool": "RMM", "hostname": "pc" } });
         let rows = json!([line("Record", &mesh.group, json!({ "systemRecord": { "system": "RMM" } })), line("Goes", &going, agent()),
-            line("Returns", &returning, agent()), line("Stays", &staying, agent())]);
+            line("Returns", &returning, agent()), line("Stays", &staying, agent()), line("Moves", &moving, agent())]);
         let input = json!({ "clientId": site.client, "holdings": rows, "idempotencyKey": key(&site.test) });
         done(sent(&site.test, &site.manager, REGISTER, input).await);
         let input = json!({ "kind": "AGENT_REMOVAL", "engagementId": site.engagement, "options": { "agentRemoval": {} } });
         let plan = done(sent(&site.test, &site.manager, PLAN, input).await)["plan"].take();
         let working = site.work();
         let job = site.start_plan(&plan, &key(&site.test)).await["id"].clone();
-        until_told(&site.test, "agent.dismissed", 3).await;
+        until_told(&site.test, "agent.dismissed", 4).await;
+        mesh.hand_over(&moving, "other");
         goes.goes();
         returns.goes();
         let _clock = ticking(&site.test, 10);
@@ -378,11 +383,12 @@ on_both_stacks! {
         let end = |name: &str| (targets[name]["state"].clone(), targets[name]["error"]["code"].clone());
         assert_eq!(end("Goes"), (json!("SUCCEEDED"), Value::Null));
         assert_eq!(end("Returns"), (json!("FAILED"), json!("AGENT_CAME_BACK")));
+        assert_eq!(end("Moves"), (json!("FAILED"), json!("AGENT_MOVED")));
         assert_eq!(end("Stays"), (json!("FAILED"), json!("AGENT_STILL_THERE")));
         // The server's own client program sees the same.
         let devices = mesh.devices();
         assert!(!devices.iter().any(|(id, _)| *id == going), "{devices:?}");
-        assert!(devices.contains(&(returning, true)) && devices.contains(&(staying, true)), "{devices:?}");
+        assert!(devices.contains(&(returning, true)) && devices.contains(&(staying, true)) && devices.contains(&(moving, true)), "{devices:?}");
         let rows = entity::connector::Entity::find().all(site.test.app.db().read()).await.unwrap();
         assert!(!format!("{rows:?}").contains(mesh::PASSWORD), "a secret lies open in the database");
     }
