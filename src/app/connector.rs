@@ -42,7 +42,7 @@ pub struct Create {
 /// Enters a system. Nothing is asked of it; that is what [`probe`] does.
 ///
 /// # Errors
-/// `Forbidden`; `Violation` on `username`, `secret` or `trustedCertificates`; `Conflict` when the name is taken.
+/// `Forbidden`; `Violation` on `username`, `secret` or `trustedCertificates`; `Conflict` when the name or the address is taken.
 pub async fn create(app: &App, actor: &Actor, input: Create, once: Once) -> Result<Done<Connector>> {
     actor.require(Permission::ConnectorCreate)?;
     require_everywhere(actor)?;

@@ -36,6 +36,8 @@ words! {
 const TELLS_MAX: u32 = 2;
 /// How often it has to be seen after that. Time alone does not tell: whoever looks may have been busy with others.
 const SIGHTS_MIN: u32 = 6;
+/// How often in a row it has to be seen silent, or missing, whatever the clock says.
+const QUIET_MIN: u32 = 3;
 
 /// How long is waited for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +75,12 @@ pub struct Course {
     /// How often it was looked for since anything was last done about it.
     #[serde(default)]
     pub sights: u32,
+    /// How often in a row it was silent, or missing.
+    #[serde(default)]
+    pub quiet: u32,
+    /// Whether its tool took the order to tell it. Without that, silence is only silence.
+    #[serde(default)]
+    pub is_told: bool,
 }
 
 words! {
@@ -112,9 +120,14 @@ impl Course {
     /// Notes what is seen at `now` and gives what comes next. The caller writes the course down before it does so.
     pub fn next(&mut self, presence: Presence, now: DateTime<Utc>, patience: &Patience) -> Move {
         self.sights += 1;
-        match (self.told_at, self.forgotten_at) {
+        // One that nobody is known to have told is as good as one that nobody told.
+        match (self.told_at.filter(|_| self.is_told), self.forgotten_at) {
             (None, _) => match presence {
-                Presence::Online => self.tell(now),
+                Presence::Online => match self.told_at {
+                    Some(told_at) if self.has_time(told_at, now, patience) => Move::Look,
+                    Some(_) if self.tells >= TELLS_MAX => Move::Fail(AgentFault::StillThere),
+                    _ => self.tell(now),
+                },
                 Presence::Offline => Move::Await,
                 Presence::Absent => Move::Fail(AgentFault::Unknown),
                 Presence::Elsewhere => Move::Fail(AgentFault::Moved),
@@ -134,7 +147,7 @@ impl Course {
         match presence {
             Presence::Elsewhere => return Move::Fail(AgentFault::Moved),
             Presence::Online => {
-                self.silent_since = None;
+                (self.silent_since, self.quiet) = (None, 0);
                 return match () {
                     () if self.has_time(told_at, now, patience) => Move::Look,
                     () if self.tells < TELLS_MAX => self.tell(now),
@@ -144,7 +157,7 @@ impl Course {
             Presence::Offline | Presence::Absent => {}
         }
         let silent_since = *self.silent_since.get_or_insert(now);
-        if now - silent_since < patience.silence { Move::Look } else { self.forget(now) }
+        if self.is_quiet(silent_since, now, patience.silence) { self.forget(now) } else { Move::Look }
     }
 
     fn after_forgotten(
@@ -158,7 +171,7 @@ impl Course {
             Presence::Elsewhere => Move::Fail(AgentFault::Moved),
             Presence::Online => Move::Fail(AgentFault::CameBack),
             Presence::Offline => {
-                self.absent_since = None;
+                (self.absent_since, self.quiet) = (None, 0);
                 match () {
                     () if self.has_time(forgotten_at, now, patience) => Move::Look,
                     () if self.forgets < TELLS_MAX => self.forget(now),
@@ -167,9 +180,26 @@ impl Course {
             }
             Presence::Absent => {
                 let absent_since = *self.absent_since.get_or_insert(now);
-                if now - absent_since < patience.absence { Move::Look } else { Move::Gone }
+                if self.is_quiet(absent_since, now, patience.absence) { Move::Gone } else { Move::Look }
             }
         }
+    }
+
+    /// Whether it has been so since `since` for long enough, and was seen to be so often enough; it is so now.
+    fn is_quiet(&mut self, since: DateTime<Utc>, now: DateTime<Utc>, window: TimeDelta) -> bool {
+        self.quiet += 1;
+        now - since >= window && self.quiet >= QUIET_MIN
+    }
+
+    /// Nobody could look: how long it was silent or missing is counted anew.
+    pub const fn lose_sight(&mut self) {
+        (self.silent_since, self.absent_since, self.quiet) = (None, None, 0);
+    }
+
+    /// What still counts when it is ordered anew: that it was told. One that went since need not come back to be told again.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        Self { told_at: self.told_at.filter(|_| self.is_told), is_told: self.is_told, ..Self::default() }
     }
 
     /// Whether what was ordered at `since` may still come.
@@ -180,14 +210,14 @@ impl Course {
     fn tell(&mut self, now: DateTime<Utc>) -> Move {
         self.told_at = Some(now);
         self.tells += 1;
-        self.sights = 0;
+        (self.sights, self.quiet, self.is_told) = (0, 0, false);
         Move::Tell
     }
 
     fn forget(&mut self, now: DateTime<Utc>) -> Move {
         self.forgotten_at = Some(now);
         self.forgets += 1;
-        self.sights = 0;
+        (self.sights, self.quiet) = (0, 0);
         Move::Forget
     }
 }
@@ -205,7 +235,12 @@ mod tests {
     fn course(seen: &[Presence]) -> Vec<Move> {
         let mut course = Course::default();
         let at = |look: usize| DateTime::UNIX_EPOCH + TimeDelta::seconds(30) * i32::try_from(look).unwrap();
-        seen.iter().enumerate().map(|(look, presence)| course.next(*presence, at(look), &PATIENCE)).collect()
+        let next = |(look, presence): (usize, &Presence)| {
+            let next = course.next(*presence, at(look), &PATIENCE);
+            course.is_told |= next == Move::Tell;
+            next
+        };
+        seen.iter().enumerate().map(next).collect()
     }
 
     #[test]
@@ -244,6 +279,38 @@ mod tests {
             let moves = course(&[&gone[..before], &[Elsewhere]].concat());
             assert_eq!(moves.last(), Some(&Move::Fail(AgentFault::Moved)), "{before}");
         }
+    }
+
+    #[test]
+    fn one_that_nobody_is_known_to_have_told_is_not_taken_for_gone_by_its_silence() {
+        let mut course = Course::default();
+        let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        assert_eq!(course.next(Online, at(0), &PATIENCE), Move::Tell);
+        let later: Vec<_> = (1..9).map(|minute| course.next(Offline, at(minute * 60), &PATIENCE)).collect();
+        assert_eq!(later, [Move::Await; 8]);
+        assert_eq!(course.next(Online, at(600), &PATIENCE), Move::Tell);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_and_an_outage_make_nothing_gone() {
+        let mut course = Course { told_at: Some(DateTime::UNIX_EPOCH), is_told: true, ..Course::default() };
+        let at = |hours| DateTime::UNIX_EPOCH + TimeDelta::hours(hours);
+        assert_eq!([1, 2].map(|hour| course.next(Offline, at(hour), &PATIENCE)), [Move::Look; 2]);
+        course.lose_sight();
+        assert_eq!([3, 4].map(|hour| course.next(Offline, at(hour), &PATIENCE)), [Move::Look; 2]);
+        assert_eq!(course.next(Offline, at(5), &PATIENCE), Move::Forget);
+    }
+
+    #[test]
+    fn one_that_is_ordered_anew_and_went_meanwhile_need_not_come_back() {
+        let told = Course { told_at: Some(DateTime::UNIX_EPOCH), is_told: true, tells: 2, ..Course::default() };
+        let mut course = told.renewed();
+        let at = |hours| DateTime::UNIX_EPOCH + TimeDelta::hours(hours);
+        let moves = [1, 2, 3, 4, 5, 6].map(|hour| course.next(Absent, at(hour), &PATIENCE));
+        assert_eq!((moves[2], moves[5]), (Move::Forget, Move::Gone));
+        let mut there = told.renewed();
+        let moves: Vec<_> = (1..8).map(|hour| there.next(Online, at(hour), &PATIENCE)).collect();
+        assert!(moves.contains(&Move::Tell), "{moves:?}");
     }
 
     #[test]

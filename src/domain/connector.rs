@@ -126,12 +126,18 @@ impl Address {
         let scheme = kind.scheme();
         let remedy = format!("Give {scheme}://HOST, with a port where it has one of its own.");
         let refuse = |message: &str| Invalid::new(message).remedy(remedy.clone());
-        let url = Url::parse(text.trim()).map_err(|_misfit| refuse("This is no URL."))?;
+        let mut url = Url::parse(text.trim()).map_err(|_misfit| refuse("This is no URL."))?;
         if url.scheme() != scheme || url.host_str().is_none_or(str::is_empty) {
             return Err(refuse("This is no address of such a system."));
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(refuse("An address carries no credentials."));
+        }
+        if kind != ConnectorKind::Lab && (url.query().is_some() || url.fragment().is_some()) {
+            return Err(refuse("An address ends with its path."));
+        }
+        if kind != ConnectorKind::Lab && !url.path().ends_with('/') {
+            url.set_path(&format!("{}/", url.path()));
         }
         if url.as_str().len() > 500 {
             return Err(refuse("An address has up to 500 characters."));
@@ -172,9 +178,19 @@ mod tests {
         let parse = |kind, text| Address::parse(kind, text).is_ok();
         assert!(parse(ConnectorKind::MeshCentral, "wss://rmm.example.com:8443/"));
         assert!(parse(ConnectorKind::Lab, "lab://7?size=20"));
-        for text in ["", "rmm", "http://rmm.example.com", "wss://", "wss://ann:x@rmm.example.com", "lab://7"] {
+        for text in [
+            "",
+            "rmm",
+            "http://rmm.example.com",
+            "wss://",
+            "wss://ann:x@rmm.example.com",
+            "wss://rmm.example.com/?auth=x",
+            "lab://7",
+        ] {
             assert!(!parse(ConnectorKind::MeshCentral, text), "{text}");
         }
+        let tenant = Address::parse(ConnectorKind::MeshCentral, "wss://rmm.example.com/tenant").unwrap();
+        assert_eq!(tenant.url().join("control.ashx").unwrap().path(), "/tenant/control.ashx");
         assert!(!parse(ConnectorKind::MeshCentral, &format!("wss://{}", "a/".repeat(300))));
     }
 }

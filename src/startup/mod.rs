@@ -39,7 +39,7 @@ mod readiness;
 mod shelves;
 
 /// The pause between two looks at the list of a tool that manages devices.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Everything a process is made of, before it runs.
 pub struct Process {

@@ -130,10 +130,15 @@ pub(crate) async fn count(db: &impl ConnectionTrait, scope: &ClientScope) -> Res
 /// Writes a new connector.
 ///
 /// # Errors
-/// `Conflict` when its name is taken or there are too many.
+/// `Conflict` when its name or address is taken or there are too many.
 pub(crate) async fn insert(tx: &Tx, connector: &Connector, sealed_secret: Option<Vec<u8>>) -> Result<()> {
     let have = store::counted(tx, Entity::find()).await?;
     store::room::within(have, 1, ROOM, "connectors", "Ask whoever runs this service.")?;
+    let address = connector.address.url().as_str();
+    let same = Entity::find().filter(Column::Kind.eq(connector.kind.as_str())).filter(Column::Address.eq(address));
+    if store::counted(tx, same).await? > 0 {
+        return Err(Error::Conflict(Conflict::Taken { field: "address" }));
+    }
     let insert = Entity::insert(row(connector, sealed_secret)?.into_active_model());
     match insert.exec_without_returning(tx).await {
         Err(error) if store::is_taken(&error) => Err(Error::Conflict(Conflict::Taken { field: "name" })),

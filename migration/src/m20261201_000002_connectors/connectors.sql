@@ -15,6 +15,8 @@ CREATE TABLE connector (
     created_at {instant} NOT NULL,
     updated_at {instant} NOT NULL
 );
+-- One system has one connector: what stands in one ledger only could be reached twice otherwise.
+CREATE UNIQUE INDEX connector_address ON connector (kind, address);
 CREATE INDEX connector_created ON connector (created_at, id);
 
 -- Where what a line is about can be reached. One thing of an outside system stands in one ledger only.

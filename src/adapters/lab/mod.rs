@@ -2,7 +2,7 @@
 //!
 //! The address `lab://SEED?size=20&offline=1&slow=1&liar=1&zombie=1&mover=1` says how many devices every group has and how many of
 //! them are of which [`Temper`]; the seed says which. `away` says for how many looks those that are offline stay away, and
-//! `flaky=1` that one look in five is not answered. A device of the group `acme` is called `acme-001`. What was done to
+//! `flaky=1` that one look in twenty is not answered. A device of the group `acme` is called `acme-001`. What was done to
 //! them is kept in one file for each connector, so that several processes, and the same one after a crash, see one world.
 //! It moves on by being looked at, not by time: so it does the same on every machine.
 //!

@@ -33,7 +33,7 @@ const SLOW_LOOKS: u64 = 4;
 /// Looks for which a device is away, unless the address says `away`.
 const AWAY_LOOKS: usize = 12;
 /// One look in so many is not answered, where the address says `flaky`.
-const FLAKY_EVERY: u64 = 5;
+const FLAKY_EVERY: u64 = 20;
 
 /// The devices of every group.
 #[derive(Debug)]
@@ -146,9 +146,8 @@ fn presence(temper: Temper, look: u64, done: Option<&Done>) -> Presence {
     let since = |at: Option<u64>| at.map(|at| look.saturating_sub(at));
     let (told, forgotten) = (since(done.and_then(|done| done.told)), since(done.and_then(|done| done.forgotten)));
     let is_gone = match temper {
-        Temper::Liar => false,
         Temper::Mover if told.is_some() => return Presence::Elsewhere,
-        Temper::Mover => false,
+        Temper::Liar | Temper::Mover => false,
         Temper::Slow => told.is_some_and(|looks| looks > SLOW_LOOKS),
         Temper::Zombie => told.is_some() && forgotten.is_none_or(|looks| looks <= 1),
         Temper::Good | Temper::Offline => told.is_some(),

@@ -59,11 +59,22 @@ async fn closing(deed: &Deed<'_>, of: &Target, details: &TargetDetails) -> Resul
     let is_planned = line.connector_id == Some(details.connector_id)
         && line.external_ref.as_ref() == Some(&details.endpoint)
         && plan::OPEN.contains(&line.state);
-    if is_planned {
+    let groups = plan::groups(deed.tx(), &deed.actor().scope, line.client_id).await?;
+    if is_planned && groups.get(&details.connector_id) == Some(&details.group) {
         return Ok(line);
     }
     let violation = Violation::new("holdingIds", format!("{} is not what was to be removed any more.", line.name));
     Err(violation.remedy("Plan its removal again.").into())
+}
+
+/// Its tool took the order to tell it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn told(deed: &mut Deed<'_>, job: &Job, of: &Target, details: &TargetDetails) -> Result<()> {
+    let report = target::Report { details: Some(json(details)?), ..target::Report::default() };
+    target::change(deed, job.id, job.kind, of.id, TargetVerb::Verify, report).await?;
+    Ok(())
 }
 
 async fn line(deed: &Deed<'_>, of: &Target) -> Result<Holding> {

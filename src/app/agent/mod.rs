@@ -18,7 +18,7 @@ use crate::{
     ids::{ConnectorId, EngagementId},
 };
 
-pub use act::{failed, gone, put_off, under_order};
+pub use act::{failed, gone, put_off, told, under_order};
 pub(in crate::app) use plan::{blockers, draft, still_fit};
 
 /// What a caller chooses.

@@ -11,7 +11,6 @@ use crate::{
     auth::{Actor, ClientScope},
     domain::{
         agent::Course,
-        client::Client,
         gate::{self, Blocker},
         holding::{
             AgentTool, Holding, HoldingDetails, HoldingFilter, HoldingKind, HoldingState, HoldingTraits, System,
@@ -28,6 +27,16 @@ const STEP: &str = "tool_removal";
 /// The states of agents that can be removed.
 pub(super) const OPEN: [HoldingState; 4] =
     [HoldingState::Active, HoldingState::Closing, HoldingState::Waiting, HoldingState::Resurfaced];
+
+/// The states of a record that says what is the client's.
+const STANDING: [HoldingState; 6] = [
+    HoldingState::Active,
+    HoldingState::Closing,
+    HoldingState::Waiting,
+    HoldingState::Retained,
+    HoldingState::Excepted,
+    HoldingState::Resurfaced,
+];
 
 /// Judges what removing these agents would do. Nothing is written, and nothing outside is asked.
 ///
@@ -53,7 +62,7 @@ pub(in crate::app) async fn draft(
     };
     let holdings = lines(db, scope, &client, ask, &wanted).await?;
     nobody_works_on(db, &holdings, &[JobKind::AgentRemoval]).await?;
-    let groups = groups(db, scope, &client).await?;
+    let groups = groups(db, scope, client.id).await?;
     Ok(Draft {
         client_id: client.id,
         step_id: step_of(db, scope, &engagement, STEP).await?,
@@ -74,10 +83,15 @@ const fn tool_of(holding: &Holding) -> Option<AgentTool> {
 }
 
 /// What each connector calls the group of devices that are the client's: its RMM record there.
-async fn groups(db: &impl Reader, scope: &ClientScope, client: &Client) -> Result<HashMap<ConnectorId, String>> {
+pub(super) async fn groups(
+    db: &impl Reader,
+    scope: &ClientScope,
+    client: ClientId,
+) -> Result<HashMap<ConnectorId, String>> {
     let among = HoldingFilter {
-        client_id: Some(client.id),
+        client_id: Some(client),
         kinds: vec![HoldingKind::SystemRecord],
+        states: STANDING.to_vec(),
         ..HoldingFilter::default()
     };
     let records = store::holding::all(db, scope, &among, CLIENT_MAX as u64).await?;

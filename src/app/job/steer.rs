@@ -186,6 +186,11 @@ pub async fn retry(app: &App, actor: &Actor, input: Retry, once: Once) -> Result
     if let Some(id) = deed.replayed(once).await? {
         return Ok(Done::earlier(store::job::lock(deed.tx(), &actor.scope, id, "id").await?));
     }
+    // As when it was started: whoever starts or tries again a job for the same client waits, so that no two are at one line.
+    let found = store::job::load_many(deed.tx(), &actor.scope, &[input.id]).await?;
+    if let Some(client) = found.first().and_then(|job| job.client_id) {
+        store::client::lock(deed.tx(), &actor.scope, client, "id").await?;
+    }
     let job = store::job::lock(deed.tx(), &actor.scope, input.id, "id").await?;
     job.state.after(Verb::Restart)?;
     in_time(&deed, &job)?;

@@ -11,13 +11,16 @@
 mod reasons;
 mod round;
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 
 use self::{
-    reasons::{away, not_gone, some_stay, unreached, waits},
+    reasons::{away, changed, not_gone, some_stay, unreached, waits},
     round::{Round, Sight, is_short},
 };
 use super::{Task, TaskContext};
@@ -29,16 +32,20 @@ use crate::{
     auth::Actor,
     domain::{
         agent::{AgentFault, Course, Move},
-        job::{JobKind, Outcome, Target, TargetState, Verdict},
+        clearance::Clearance,
+        job::{JobError, JobKind, Outcome, Target, TargetState, Verdict},
     },
     error::{Error, Result},
     ids::JobTargetId,
+    ports::endpoints::Order,
 };
 
 /// Acts that are under way at the same time.
 const ABREAST: usize = 8;
 /// Rounds in a row in which a tool may be out of sight.
 const BLIND_MAX: u32 = 4;
+/// How old a sight may be that something is done by.
+const FRESH_FOR: Duration = Duration::from_secs(10);
 /// Targets that are gone through before what was decided about them is done.
 const TOGETHER: usize = 40;
 /// How long devices that are away are left alone before somebody looks again.
@@ -66,9 +73,10 @@ impl Task for RemovalTask {
                     blind = 0;
                     pass(context, round, &targets, &mut courses).await?
                 }
-                // What was seen before is kept over a short outage.
+                // A short outage ends no run; what was silent or missing before it has to be so anew.
                 Err(fault) if is_short(&fault) && blind < BLIND_MAX => {
                     blind += 1;
+                    courses.values_mut().for_each(Course::lose_sight);
                     true
                 }
                 Err(fault) => return Ok(unreached(&fault, &targets)),
@@ -96,7 +104,9 @@ async fn pass(
 ) -> Result<bool> {
     let mut is_busy = false;
     for targets in targets.chunks(TOGETHER) {
-        if context.signals().should_stop().is_some() {
+        // What was seen long ago is no reason to act now.
+        if context.signals().should_stop().is_some() || round.age() > FRESH_FOR {
+            is_busy = true;
             break;
         }
         is_busy |= go_through(context, &mut round, targets, courses).await?;
@@ -105,44 +115,105 @@ async fn pass(
     Ok(is_busy)
 }
 
-/// Does so for a few of them, and does what was decided.
+/// Does so for a few of them, and does what was decided, also when something refused on the way.
 async fn go_through(
     context: &TaskContext,
     round: &mut Round,
     targets: &[Target],
     courses: &mut HashMap<JobTargetId, Course>,
 ) -> Result<bool> {
-    let (mut is_busy, mut acts) = (false, Vec::new());
+    let (mut is_busy, mut acts, mut refused) = (false, Vec::new(), None);
     for target in targets {
-        let Some(mut sight) = round.take(target, context.app().now()) else { continue };
-        match sight.next {
-            Move::Tell | Move::Forget => {
-                let actor = Actor::system();
-                let mut deed = context.begin(&actor).await?;
-                let order = agent::under_order(&mut deed, context.job(), target, &sight.details, sight.next).await?;
-                deed.commit().await?;
-                acts.push((sight.endpoints.clone(), sight.next, order));
-                is_busy = true;
+        let Some(sight) = round.take(target) else { continue };
+        courses.insert(target.id, sight.details.course.clone());
+        is_busy |= matches!(sight.next, Move::Look | Move::Tell | Move::Forget);
+        match decide(context, target, sight).await {
+            Ok(act) => acts.extend(act),
+            Err(error) => {
+                refused = Some(error);
+                break;
             }
-            Move::Look => is_busy = true,
-            Move::Await => put_off(context, target, &sight).await?,
-            Move::Gone => gone(context, target, &sight).await?,
-            Move::Fail(fault) => give_up(context, target, &sight, fault).await?,
         }
-        courses.insert(target.id, std::mem::take(&mut sight.details.course));
     }
-    stream::iter(acts)
-        .for_each_concurrent(ABREAST, |(endpoints, next, order)| async move {
-            let place = order.what().endpoint.clone();
-            let done =
-                if next == Move::Tell { endpoints.uninstall(order).await } else { endpoints.forget(order).await };
-            if let Err(fault) = done {
-                // Whether it had an effect all the same is seen by looking.
-                tracing::warn!(job.id = %context.job().id, endpoint = place, error = %fault, "an act was refused");
-            }
-        })
-        .await;
-    Ok(is_busy)
+    let heard: Vec<_> = stream::iter(acts).map(|act| act.done(context)).buffer_unordered(ABREAST).collect().await;
+    for (id, details) in tell_of(context, targets, heard.into_iter().flatten().collect()).await? {
+        courses.insert(id, details.course);
+    }
+    refused.map_or(Ok(is_busy), Err)
+}
+
+/// What is cleared to be done about one target.
+struct Act {
+    target: JobTargetId,
+    sight: Sight,
+    order: Clearance<Order>,
+}
+
+impl Act {
+    /// Does it. Gives what is known from now on when somebody was told and the tool took the order: no more than that is known.
+    async fn done(self, context: &TaskContext) -> Option<(JobTargetId, TargetDetails)> {
+        let Self { target, mut sight, order } = self;
+        let is_tell = sight.next == Move::Tell;
+        let endpoints = &sight.endpoints;
+        let done = if is_tell { endpoints.uninstall(order).await } else { endpoints.forget(order).await };
+        if let Err(fault) = done {
+            // Whether it had an effect all the same is seen by looking.
+            tracing::warn!(job.id = %context.job().id, target.id = %target, error = %fault, "an act was refused");
+            return None;
+        }
+        sight.details.course.is_told = true;
+        is_tell.then_some((target, sight.details))
+    }
+}
+
+/// Does what needs no clearance, or has cleared what does.
+async fn decide(context: &TaskContext, target: &Target, sight: Sight) -> Result<Option<Act>> {
+    let done = match sight.next {
+        Move::Tell | Move::Forget => match cleared(context, target, &sight).await {
+            Ok(order) => return Ok(Some(Act { target: target.id, sight, order })),
+            Err(error) => Err(error),
+        },
+        Move::Look => Ok(()),
+        Move::Await => put_off(context, target, &sight).await,
+        Move::Gone => gone(context, target, &sight).await,
+        Move::Fail(fault) => give_up(context, target, &sight, Some(fault), not_gone(&target.name, fault)).await,
+    };
+    match done {
+        // The line is not what was planned: that is this target's end, and nobody else's.
+        Err(Error::Violation(wrong)) if wrong.field == "holdingIds" => {
+            give_up(context, target, &sight, None, changed(wrong)).await?;
+            Ok(None)
+        }
+        done => done.map(|()| None),
+    }
+}
+
+async fn cleared(context: &TaskContext, target: &Target, sight: &Sight) -> Result<Clearance<Order>> {
+    let actor = Actor::system();
+    let mut deed = context.begin(&actor).await?;
+    let order = agent::under_order(&mut deed, context.job(), target, &sight.details, sight.next).await?;
+    deed.commit().await?;
+    Ok(order)
+}
+
+/// Writes down who was told, in one deed.
+async fn tell_of(
+    context: &TaskContext,
+    targets: &[Target],
+    told: BTreeMap<JobTargetId, TargetDetails>,
+) -> Result<BTreeMap<JobTargetId, TargetDetails>> {
+    if told.is_empty() {
+        return Ok(told);
+    }
+    let actor = Actor::system();
+    let mut deed = context.begin(&actor).await?;
+    for target in targets {
+        if let Some(details) = told.get(&target.id) {
+            agent::told(&mut deed, context.job(), target, details).await?;
+        }
+    }
+    deed.commit().await?;
+    Ok(told)
 }
 
 async fn put_off(context: &TaskContext, target: &Target, sight: &Sight) -> Result<()> {
@@ -163,11 +234,17 @@ async fn gone(context: &TaskContext, target: &Target, sight: &Sight) -> Result<(
     deed.commit().await
 }
 
-async fn give_up(context: &TaskContext, target: &Target, sight: &Sight, fault: AgentFault) -> Result<()> {
+async fn give_up(
+    context: &TaskContext,
+    target: &Target,
+    sight: &Sight,
+    fault: Option<AgentFault>,
+    error: JobError,
+) -> Result<()> {
     let actor = Actor::system();
     let mut deed = context.begin(&actor).await?;
-    let removal = sight.details.clone().removal(sight.presence, Some(fault));
-    agent::failed(&mut deed, context.job(), target, &removal, not_gone(&target.name, fault)).await?;
+    let removal = sight.details.clone().removal(sight.presence, fault);
+    agent::failed(&mut deed, context.job(), target, &removal, error).await?;
     deed.commit().await
 }
 
@@ -190,12 +267,12 @@ async fn over(context: &TaskContext) -> Result<Outcome> {
     })
 }
 
-/// What is known of a target: as it was written down, unless this run knows better. One that is ordered anew begins anew.
+/// What is known of a target: as it was written down, unless this run knows better. Of one that is ordered anew only counts that it was told.
 fn details(target: &Target, courses: &HashMap<JobTargetId, Course>) -> Result<TargetDetails> {
     let mut details: TargetDetails = serde_json::from_value(target.details.clone()).map_err(Error::internal)?;
     match courses.get(&target.id) {
         Some(course) => details.course = course.clone(),
-        None if target.state == TargetState::Pending => details.course = Course::default(),
+        None if target.state == TargetState::Pending => details.course = details.course.renewed(),
         None => {}
     }
     Ok(details)

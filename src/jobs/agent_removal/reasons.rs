@@ -8,6 +8,7 @@ use crate::{
         connector::ConnectorFault,
         job::{JobError, Outcome, Target, TargetState},
     },
+    error::Violation,
     ports::endpoints::Fault,
 };
 
@@ -58,7 +59,10 @@ pub(super) fn waits(count: u32) -> JobError {
         code: "AGENTS_OFFLINE".to_owned(),
         message: format!("{count} devices are away; everything else is done."),
         is_retryable: true,
-        remedy: Some("Have them switched on, or have an exception approved for what will never come back.".to_owned()),
+        remedy: Some(
+            "Have them switched on; or cancel the job, and have an exception approved for what will never come back."
+                .to_owned(),
+        ),
     }
 }
 
@@ -70,6 +74,11 @@ pub(super) fn some_stay() -> JobError {
         is_retryable: false,
         remedy: Some("See the targets that failed.".to_owned()),
     }
+}
+
+/// Why a target failed whose line is not what was planned any more.
+pub(super) fn changed(wrong: Violation) -> JobError {
+    JobError { code: "LINE_CHANGED".to_owned(), message: wrong.message, is_retryable: false, remedy: wrong.remedy }
 }
 
 /// Why a target failed.

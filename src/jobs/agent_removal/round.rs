@@ -3,12 +3,13 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use super::details;
 use crate::{
     app::{agent::TargetDetails, connector},
-    clock::Instant,
+    clock::{Instant, Stopwatch},
     domain::{
         agent::{Course, Move, Presence},
         connector::ConnectorFault,
@@ -29,6 +30,8 @@ struct View {
     listed: HashMap<String, Endpoint>,
     /// Those that are missing from it and listed in another group.
     elsewhere: HashSet<String>,
+    /// When it was asked for.
+    at: Instant,
 }
 
 /// What was seen of a target, and what comes next.
@@ -48,7 +51,8 @@ pub(super) struct Sight {
 /// The lists of one round.
 pub(super) struct Round {
     views: BTreeMap<Place, View>,
-    known: HashMap<JobTargetId, TargetDetails>,
+    known: BTreeMap<JobTargetId, TargetDetails>,
+    since: Stopwatch,
 }
 
 impl Round {
@@ -61,7 +65,7 @@ impl Round {
         targets: &[Target],
         courses: &HashMap<JobTargetId, Course>,
     ) -> Result<std::result::Result<Self, Fault>> {
-        let mut known = HashMap::new();
+        let (since, mut known) = (Stopwatch::start(), BTreeMap::new());
         for target in targets {
             known.insert(target.id, details(target, courses)?);
         }
@@ -77,17 +81,22 @@ impl Round {
                 Err(fault) => return Ok(Err(fault)),
             };
         }
-        Ok(Ok(Self { views, known }))
+        Ok(Ok(Self { views, known, since }))
+    }
+
+    /// How long ago it began.
+    pub(super) fn age(&self) -> Duration {
+        self.since.elapsed()
     }
 
     /// What was seen of `target`; none when it was taken before.
-    pub(super) fn take(&mut self, target: &Target, now: Instant) -> Option<Sight> {
+    pub(super) fn take(&mut self, target: &Target) -> Option<Sight> {
         let mut details = self.known.remove(&target.id)?;
         let view = self.views.get(&(details.connector_id, details.group.clone()))?;
         let seen = view.listed.get(&details.endpoint);
         let missing = if view.elsewhere.contains(&details.endpoint) { Presence::Elsewhere } else { Presence::Absent };
         let presence = seen.map_or(missing, |seen| seen.presence);
-        let next = details.course.next(presence, now, &view.endpoints.patience());
+        let next = details.course.next(presence, view.at, &view.endpoints.patience());
         let (last_seen, endpoints) = (seen.and_then(|seen| seen.last_seen), Arc::clone(&view.endpoints));
         Some(Sight { details, presence, last_seen, next, endpoints })
     }
@@ -95,7 +104,7 @@ impl Round {
 
 /// What the tool at `place` lists, and where those of `wanted` are that it does not list there.
 async fn view(context: &TaskContext, place: &Place, wanted: &[&str]) -> Result<std::result::Result<View, Fault>> {
-    let (id, group) = place;
+    let ((id, group), at) = (place, context.app().now());
     let endpoints = match connector::open(context.app(), *id).await? {
         Ok(endpoints) => endpoints,
         Err(fault) => return Ok(Err(fault)),
@@ -108,7 +117,7 @@ async fn view(context: &TaskContext, place: &Place, wanted: &[&str]) -> Result<s
         let elsewhere = if missing.is_empty() { HashSet::new() } else { endpoints.elsewhere(group, &missing).await? };
         Ok((listed, elsewhere))
     };
-    Ok(seen.await.map(|(listed, elsewhere)| View { endpoints: Arc::clone(&endpoints), listed, elsewhere }))
+    Ok(seen.await.map(|(listed, elsewhere)| View { endpoints: Arc::clone(&endpoints), listed, elsewhere, at }))
 }
 
 /// Whether it may be over with the next look.

@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use gangway::adapters::{
-    lab::{Temper, World},
-    systems::Connected,
+use gangway::{
+    adapters::{
+        lab::{Temper, World},
+        mesh_central::MeshCentral,
+        systems::Connected,
+    },
+    domain::connector::{Address, Connector, ConnectorFault, ConnectorKind},
+    ports::endpoints::Endpoints,
 };
 
-use sea_orm::EntityTrait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::*;
 use crate::{
@@ -314,6 +319,8 @@ on_both_stacks! {
         }
         let id = done(send(json!({})).await)["connector"]["id"].take();
         let taken = send(json!({})).await;
+        assert_eq!(taken["userErrors"][0]["path"], json!(["address"]), "{taken}");
+        let taken = send(json!({ "address": "wss://127.0.0.1:10/" })).await;
         assert_eq!(taken["userErrors"][0]["path"], json!(["name"]), "{taken}");
         let probed = done(sent(&site.test, &admin, PROBE, json!({ "id": id })).await)["connector"]["probe"].take();
         assert_eq!((&probed["fault"], &probed["capabilities"]), (&json!("UNSUPPORTED"), &json!([])), "this process opens nothing");
@@ -323,6 +330,26 @@ on_both_stacks! {
         let log = kinds(&site.test).await;
         assert!(["connector.created", "connector.probed"].iter().all(|kind| log.iter().any(|one| one == kind)), "{log:?}");
     }
+}
+
+/// Whether the server does not let us in with `password`.
+async fn is_refused_by(mesh: &Mesh, password: &str) -> bool {
+    let at = chrono::DateTime::UNIX_EPOCH;
+    let connector = Connector {
+        id: uuid::Uuid::now_v7().into(),
+        kind: ConnectorKind::MeshCentral,
+        name: "RMM".to_owned(),
+        address: Address::parse(ConnectorKind::MeshCentral, &mesh.address()).unwrap(),
+        username: Some(mesh::USER.to_owned()),
+        trusted_certificates: Some(mesh.trusted()),
+        probe: None,
+        revision: 1,
+        created_by: gangway::ids::ActorId::System,
+        created_at: at,
+        updated_at: at,
+    };
+    let server = MeshCentral::new(&connector, Some(&password.to_owned().into())).unwrap();
+    server.about().await.is_err_and(|fault| fault.kind == ConnectorFault::Auth)
 }
 
 /// Looks until the log has so many events of `kind`.
@@ -351,11 +378,16 @@ on_both_stacks! {
             let probed = done(sent(&site.test, &admin, PROBE, json!({ "id": id })).await);
             (id, probed["connector"]["probe"].clone())
         };
-        let (_, wrong) = connect("Wrong password", json!({ "secret": "guessed" })).await;
-        let (_, strange) = connect("Not trusted", json!({ "trustedCertificates": null })).await;
-        assert_eq!((&wrong["fault"], &strange["fault"]), (&json!("AUTH"), &json!("AUTH")));
+        // It is reached by another name, since one system has one connector.
+        let other = mesh.address().replace("127.0.0.1", "localhost");
+        let (_, strange) = connect("Not trusted", json!({ "address": other, "trustedCertificates": null })).await;
+        assert_eq!(strange["fault"], "AUTH");
         let (connector, probed) = connect("RMM", json!({})).await;
         assert_eq!((&probed["fault"], &probed["account"], &probed["tool"]), (&Value::Null, &json!(mesh::USER), &json!("MeshCentral")));
+        let stored = entity::connector::Entity::find().filter(entity::connector::Column::Name.eq("RMM"));
+        let stored = stored.one(site.test.app.db().read()).await.unwrap().unwrap();
+        assert!(is_refused_by(&mesh, "guessed").await && !is_refused_by(&mesh, mesh::PASSWORD).await);
+        assert!(stored.sealed_secret.is_some_and(|sealed| sealed.len() > 30));
         assert!(probed["capabilities"].as_array().unwrap().contains(&json!("UNINSTALL_AGENT")), "{probed}");
 
         let line = |name: &str, reference: &str, details: Value| json!({ "name": name, "externalRef": reference, "connectorId": connector, "details": details });
@@ -372,7 +404,7 @@ on_both_stacks! {
         mesh.hand_over(&moving, "other");
         goes.goes();
         returns.goes();
-        let _clock = ticking(&site.test, 10);
+        let _clock = ticking(&site.test, 60);
         until_told(&site.test, "agent.forgotten", 2).await;
         returns.comes_back();
         site.until(&job, "PARTIAL").await;
